@@ -1,0 +1,19 @@
+//! The cowrie filter over its goldens.
+
+use cowrie::FILTER;
+use filter_sdk::testing;
+
+#[test]
+fn the_descriptor_is_one_that_a_host_takes() {
+    assert_eq!(testing::check_descriptor(&FILTER), Vec::<String>::new());
+}
+
+#[test]
+fn records_become_the_documents_of_the_goldens() {
+    for file in ["cowrie.json", "cowrie-filebeat.json"] {
+        let path = format!("{}/../../fixtures/cowrie/{file}", env!("CARGO_MANIFEST_DIR"));
+        if let Err(difference) = testing::check_goldens(&FILTER, path) {
+            panic!("{difference}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What a filter says about a record, from the guest's word to Tahoe documents.
+//!
+//! An [`Answer`] is untrusted. [`check()`] turns it into a [`Checked`] answer, which nothing else can make, and [`build()`]
+//! takes only that: an unchecked answer cannot reach a store.
+
+mod build;
+mod check;
+mod expansion;
+#[cfg(test)]
+mod model_tests;
+
+pub use build::build;
+pub use check::{Checked, Rules, check};
+
+use serde::{Deserialize, Serialize};
+use sha2::Digest as _;
+
+use crate::tahoe::{Category, Hash, Scalar};
+
+/// Why an answer is refused: the rule that it broke, where, and what was found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct AnswerError(pub(crate) String);
+
+/// An answer as the guest gave it, of whatever version of the contract. Plain data, so that it can come from another process.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// See `wit/types.wit` for these and what is in them.
+    pub nodes: Vec<Node>,
+    /// Events.
+    pub events: Vec<Event>,
+    /// Sessions.
+    pub sessions: Vec<Session>,
+}
+
+impl Answer {
+    /// The digest that the ledger keeps: SHA-256 of the answer as JSON, fields in the order of the contract.
+    #[must_use]
+    pub fn digest(&self) -> Hash {
+        struct Into<'a>(&'a mut sha2::Sha256);
+        impl std::io::Write for Into<'_> {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.update(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut hasher = sha2::Sha256::new();
+        // Neither the answer's types nor the writer can fail.
+        let _ = serde_json::to_writer(Into(&mut hasher), self);
+        Hash::from_bytes(hasher.finalize().into())
+    }
+}
+
+/// A part of the graph.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Node {
+    /// A typed value.
+    Attribute {
+        /// Its type.
+        sub_type: String,
+        /// Its value.
+        value: Scalar,
+    },
+    /// Nodes that belong together.
+    Object {
+        /// Its type.
+        sub_type: String,
+        /// Indices of earlier nodes.
+        children: Vec<u32>,
+    },
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its type.
+    pub sub_type: String,
+    /// Unix seconds.
+    pub timestamp: f64,
+    /// What is known of it.
+    pub category: Category,
+    /// Indices of nodes.
+    pub children: Vec<u32>,
+    /// Indices of nodes of this event.
+    pub malicious: Vec<u32>,
+    /// Indices of nodes of this event.
+    pub benign: Vec<u32>,
+    /// Index of a session.
+    pub session: Option<u32>,
+}
+
+/// What holds events together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its type.
+    pub sub_type: String,
+    /// Indices of nodes.
+    pub key: Vec<u32>,
+    /// Unix seconds.
+    pub start_time: Option<f64>,
+    /// Unix seconds.
+    pub end_time: Option<f64>,
+    /// Seconds.
+    pub duration: Option<f64>,
+}

@@ -1,0 +1,187 @@
+//! The command line as typed: structures, no logic.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs filters, WebAssembly components that nobody needs to trust, over an archive of raw threat data.
+#[derive(Debug, Parser)]
+#[command(
+    name = "runtime",
+    version,
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 nothing pending or failed, 1 could not run, 2 wrong usage, 3 dead letters added or records left \
+                  pending.\nFor ingest: 0 all accepted or already there, 1 none accepted, 3 some refused."
+)]
+pub struct Cli {
+    /// What to do beside running filters.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Running filters.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Puts raw records into the archive. The same record twice adds nothing.
+    Ingest(IngestArgs),
+    /// Writes documents, one a line as JSON, sorted by hash.
+    Export(ExportArgs),
+    /// Shows one document of the archive as a tree.
+    Show(ShowArgs),
+    /// Shows what was not processed, and why.
+    DeadLetters(DeadLettersArgs),
+    /// Shows what a filter is, what it asks for, and whether it would be admitted. Runs nothing of it but its own description.
+    Inspect(InspectArgs),
+    /// Builds a filter's crate into a component. Runs the crate's own build scripts.
+    Build(BuildArgs),
+}
+
+/// Where the archive is.
+#[derive(Debug, Clone, Args)]
+pub struct StoreArgs {
+    /// The archive: sqlite:PATH.
+    #[arg(long, value_name = "URI", default_value = "sqlite:tahoe.db")]
+    pub store: String,
+}
+
+/// Running filters.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The filters to run: component files.
+    #[arg(long, value_name = "F.wasm", num_args = 1.., required = true)]
+    pub filters: Vec<PathBuf>,
+    /// Where.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Attempt every pending record once, then stop. Without it, keep running and pick up new records.
+    #[arg(long)]
+    pub once: bool,
+    /// How many records to process at the same time. [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: Option<u16>,
+    /// Set an option of a filter.
+    #[arg(long = "option", value_name = "FILTER.KEY=VALUE")]
+    pub options: Vec<String>,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a file holds records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// By sub-type and content.
+    Auto,
+    /// One JSON record a line.
+    Jsonl,
+    /// The file is one record's JSON.
+    Json,
+    /// The file is one record's text: `{"data": "…"}`, byte for byte.
+    Text,
+}
+
+/// Archiving.
+#[derive(Debug, Args)]
+pub struct IngestArgs {
+    /// Files of records.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The kind of record, which decides what filters read it: cowrie, sighting, …
+    #[arg(long, value_name = "T")]
+    pub sub_type: String,
+    /// The organisation that archives them.
+    #[arg(long, value_name = "ORG")]
+    pub orgid: String,
+    /// The IANA time zone of sources that write local time.
+    #[arg(long, value_name = "TIMEZONE", default_value = "UTC")]
+    pub timezone: String,
+    /// When the records reached the archive, in seconds since 1970. [default: now]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub received_at: Option<f64>,
+    /// How the files hold records.
+    #[arg(long, value_enum, default_value_t = Format::Auto)]
+    pub format: Format,
+    /// Where.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Exporting.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Only documents of this kind: attribute, object, event, session, raw.
+    #[arg(long, value_name = "KIND")]
+    pub itype: Option<String>,
+    /// Only documents of this sub-type.
+    #[arg(long, value_name = "T")]
+    pub sub_type: Option<String>,
+    /// Where.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// Looking at one document.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The document's hash, 64 hexadecimal digits.
+    #[arg(value_name = "HASH")]
+    pub hash: String,
+    /// Where.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// Dead letters.
+#[derive(Debug, Args)]
+pub struct DeadLettersArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DeadLettersCommand,
+}
+
+/// What to do with dead letters.
+#[derive(Debug, Subcommand)]
+pub enum DeadLettersCommand {
+    /// Lists them: which record, which filter, what happened.
+    List(DeadLettersListArgs),
+}
+
+/// Listing dead letters.
+#[derive(Debug, Args)]
+pub struct DeadLettersListArgs {
+    /// Where.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Inspecting.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// The component.
+    #[arg(value_name = "F.wasm")]
+    pub filter: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Building.
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// The filter's crate.
+    #[arg(value_name = "DIR", required = true)]
+    pub directories: Vec<PathBuf>,
+    /// Where to put NAME.wasm. [default: the crate's folder]
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}

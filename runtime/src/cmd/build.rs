@@ -1,0 +1,36 @@
+//! `runtime build`: an author's crate becomes a component that would be admitted.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::author;
+use crate::cli::BuildArgs;
+use crate::exit::Exit;
+use crate::sandbox::Sandbox;
+
+/// Builds each crate and writes NAME.wasm, NAME being what the filter calls itself.
+pub(super) fn run(args: &BuildArgs) -> anyhow::Result<Exit> {
+    let sandbox = Sandbox::new(1).map_err(|error| anyhow::anyhow!("cannot start the WebAssembly engine: {error:#}"))?;
+    let sandbox = Arc::new(sandbox);
+    for directory in &args.directories {
+        let component = author::build(directory)?;
+        let size = component.len();
+        let filter = sandbox
+            .load(component.clone().into())
+            .with_context(|| format!("{} was built, but no runtime would take it", directory.display()))?;
+        let descriptor = filter.descriptor();
+        let path = args.output.as_ref().unwrap_or(directory).join(format!("{}.wasm", descriptor.name));
+        author::replace(&path, &component)?;
+        writeln!(
+            io::stdout(),
+            "{}  {} {}, {size} bytes, sha256 {}",
+            path.display(),
+            descriptor.name,
+            descriptor.version,
+            filter.digest()
+        )?;
+    }
+    Ok(Exit::Complete)
+}

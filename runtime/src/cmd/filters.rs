@@ -1,0 +1,93 @@
+//! Loads the filters that a command line names.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+
+use super::UsageError;
+use crate::limits::Limits;
+use crate::pipeline::Member;
+use crate::sandbox::{Filter, Options, Sandbox};
+
+/// Reads a component file, no further than a component may be long.
+pub(super) fn read_component(path: &Path) -> anyhow::Result<Arc<[u8]>> {
+    let shown = path.display();
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if path.to_string_lossy().contains('*') => {
+            bail!("no file matches {shown} ({error}); filters are built with scripts/build-filters.sh or `runtime build`")
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot open the filter {shown}")),
+    };
+    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        bail!("the filter {shown} is not a regular file");
+    }
+    let mut bytes = Vec::new();
+    // One byte more than allowed, so that admission sees that it is too much.
+    file.take(Limits::COMPONENT_BYTES + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read the filter {shown}"))?;
+    Ok(bytes.into())
+}
+
+/// Loads every filter, with the options given as `FILTER.KEY=VALUE`. Nothing runs if one of them is refused.
+pub(super) fn load(paths: &[PathBuf], options: &[String], workers: u16) -> anyhow::Result<Vec<Member>> {
+    let mut given = parse_options(options)?;
+    let sandbox = Sandbox::new(workers).map_err(|error| anyhow::anyhow!("cannot start the WebAssembly engine: {error:#}"))?;
+    let sandbox = Arc::new(sandbox);
+    let mut loaded: Vec<(&Path, Filter)> = Vec::new();
+    for path in paths {
+        let bytes = read_component(path)?;
+        let filter = sandbox.load(bytes).with_context(|| format!("the filter {} is refused", path.display()))?;
+        let descriptor = filter.descriptor();
+        for (other_path, other) in &loaded {
+            let same = if other.descriptor().id == descriptor.id {
+                format!("id {}", descriptor.id)
+            } else if other.descriptor().name == descriptor.name {
+                format!("name {}", descriptor.name)
+            } else {
+                continue;
+            };
+            bail!(
+                "two filters have the {same}: {} and {}; marks and options would mix them up",
+                other_path.display(),
+                path.display()
+            );
+        }
+        loaded.push((path, filter));
+    }
+    let mut members = Vec::with_capacity(loaded.len());
+    for (_, mut filter) in loaded {
+        let given = given.remove(&filter.descriptor().name).unwrap_or_default();
+        let options = Options::resolve(filter.descriptor(), &given).map_err(|error| UsageError(error.to_string()))?;
+        filter.set_options(options);
+        members.push(Member::new(filter));
+    }
+    if let Some(name) = given.keys().next() {
+        let known: Vec<&str> = members.iter().map(|member| member.reference.name.as_str()).collect();
+        return Err(UsageError(format!(
+            "--option names the filter {name:?}, which does not run; these do: {}",
+            known.join(", ")
+        ))
+        .into());
+    }
+    Ok(members)
+}
+
+fn parse_options(options: &[String]) -> anyhow::Result<BTreeMap<String, BTreeMap<String, String>>> {
+    let mut given: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for option in options {
+        let parts = option.split_once('=').and_then(|(name, value)| Some((name.split_once('.')?, value)));
+        let Some(((filter, key), value)) = parts else {
+            return Err(
+                UsageError(format!("--option {option:?}: expected FILTER.KEY=VALUE, such as sighting.honeypot=off")).into()
+            );
+        };
+        if given.entry(filter.to_owned()).or_default().insert(key.to_owned(), value.to_owned()).is_some() {
+            return Err(UsageError(format!("--option {filter}.{key} is given twice")).into());
+        }
+    }
+    Ok(given)
+}

@@ -1,0 +1,60 @@
+//! The commands: what was typed becomes calls of the parts, and what came out becomes text and an exit code.
+
+mod build;
+mod dead_letters;
+mod export;
+mod filters;
+mod ingest;
+mod inspect;
+mod run;
+mod show;
+
+use std::io;
+
+use crate::cli::{Cli, Command, DeadLettersCommand};
+use crate::exit::Exit;
+use crate::terminal::escape;
+
+/// A command line that cannot be carried out as it is: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(pub(crate) String);
+
+/// Runs the command that was typed, and says how it ended. Errors are printed here and nowhere else.
+#[must_use]
+pub fn main(cli: Cli) -> Exit {
+    let result = match &cli.command {
+        None => run::run(&cli.run),
+        Some(Command::Ingest(args)) => ingest::run(args),
+        Some(Command::Export(args)) => export::run(args),
+        Some(Command::Show(args)) => show::run(args),
+        Some(Command::DeadLetters(args)) => match &args.command {
+            DeadLettersCommand::List(args) => dead_letters::list(args),
+        },
+        Some(Command::Inspect(args)) => inspect::run(args),
+        Some(Command::Build(args)) => build::run(args),
+    };
+    result.unwrap_or_else(|error| {
+        // A reader that has seen enough, such as `head`, is no failure.
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            return Exit::Complete;
+        }
+        print_error(&error);
+        if error.downcast_ref::<UsageError>().is_some() { Exit::Usage } else { Exit::CouldNotRun }
+    })
+}
+
+#[expect(clippy::print_stderr, reason = "errors go to stderr, from here only")]
+fn print_error(error: &anyhow::Error) {
+    // Errors name files and quote filters: what others wrote is escaped, line by line.
+    for (number, line) in format!("{error:#}").lines().enumerate() {
+        eprintln!("{}{}", if number == 0 { "error: " } else { "       " }, escape(line));
+    }
+}
+
+/// An empty table for people.
+fn table<const N: usize>(header: [&str; N]) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY).set_header(header);
+    table
+}

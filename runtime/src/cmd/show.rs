@@ -1,0 +1,112 @@
+//! `runtime show`: one document as a tree.
+
+use std::io;
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use super::UsageError;
+use crate::cli::ShowArgs;
+use crate::exit::Exit;
+use crate::store::{self, Store};
+use crate::tahoe::Hash;
+use crate::terminal::escape;
+
+/// Objects nest four deep in an answer; archives may hold more, and the tree ends here.
+const MAX_LEVELS: usize = 8;
+
+/// Characters of a value that a line shows.
+const MAX_VALUE: usize = 200;
+
+/// Prints the document and, indented below it, its children.
+pub(super) fn run(args: &ShowArgs) -> anyhow::Result<Exit> {
+    let hash: Hash = args.hash.parse().map_err(|error| UsageError(format!("{:?}: {error}", args.hash)))?;
+    let store = store::open_existing(&args.store.store)?;
+    let document = read(store.as_ref(), hash)?.with_context(|| format!("{} has no document {hash}", args.store.store))?;
+    let mut out = io::stdout().lock();
+    let mut tree = Tree { store: store.as_ref(), document: &document, out: &mut out };
+    tree.print()?;
+    Ok(Exit::Complete)
+}
+
+fn read(store: &dyn Store, hash: Hash) -> anyhow::Result<Option<Value>> {
+    let Some(line) = store.document(hash)? else { return Ok(None) };
+    Ok(Some(serde_json::from_str(&line).context("the store gave a document that is no JSON")?))
+}
+
+struct Tree<'a> {
+    store: &'a dyn Store,
+    document: &'a Value,
+    out: &'a mut dyn io::Write,
+}
+
+impl Tree<'_> {
+    fn print(&mut self) -> anyhow::Result<()> {
+        let document = self.document;
+        writeln!(self.out, "{} {} {}", text(document, "itype"), text(document, "sub_type"), text(document, "_hash"))?;
+        for field in
+            ["orgid", "timezone", "received_at", "timestamp", "category", "start_time", "end_time", "duration", "filters"]
+        {
+            if let Some(value) = document.get(field) {
+                writeln!(self.out, "  {field}: {}", shown(value))?;
+            }
+        }
+        if text(document, "itype") == "raw" {
+            writeln!(self.out, "  data: {}", shown(document.get("data").unwrap_or(&Value::Null)))?;
+        }
+        self.children(document, 1)?;
+        if let Some(references) = document.get("_ref").and_then(Value::as_array) {
+            writeln!(self.out, "  refers to {} documents", references.len())?;
+        }
+        Ok(())
+    }
+
+    fn children(&mut self, document: &Value, level: usize) -> anyhow::Result<()> {
+        let hashes = document.get("_cref").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let mut children = Vec::new();
+        for hash in hashes.iter().filter_map(|hash| hash.as_str()?.parse().ok()) {
+            children.extend(read(self.store, hash)?);
+        }
+        children.sort_by_key(|child| (text(child, "sub_type"), child.get("data").map(Value::to_string)));
+        for child in &children {
+            let sub_type = text(child, "sub_type");
+            let mark = self.mark(child);
+            let indent = "  ".repeat(level);
+            match child.get("data") {
+                Some(data) if text(child, "itype") == "attribute" => {
+                    writeln!(self.out, "{indent}{sub_type}: {}{mark}", shown(data))?
+                }
+                _ => writeln!(self.out, "{indent}{sub_type}{mark}")?,
+            }
+            if level < MAX_LEVELS {
+                self.children(child, level + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// In which context the document shown saw this part of it.
+    fn mark(&self, child: &Value) -> &'static str {
+        let within = |field: &str| {
+            let hashes = self.document.get(field).and_then(Value::as_array);
+            hashes.is_some_and(|hashes| hashes.iter().any(|hash| Some(hash) == child.get("_hash")))
+        };
+        match (within("_mal_ref"), within("_ben_ref")) {
+            (true, _) => "  (malicious)",
+            (_, true) => "  (benign)",
+            _ => "",
+        }
+    }
+}
+
+fn text(document: &Value, field: &str) -> String {
+    escape(document.get(field).and_then(Value::as_str).unwrap_or("?")).to_string()
+}
+
+/// A value on one line, safe to print: JSON, but text without its quotes.
+fn shown(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let cut: String = text.chars().take(MAX_VALUE).collect();
+    let more = if cut.len() < text.len() { " …" } else { "" };
+    format!("{}{more}", escape(&cut))
+}

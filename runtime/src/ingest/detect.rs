@@ -1,0 +1,190 @@
+//! How a file holds records: by what was asked for, by the kind of record, and by its first bytes.
+
+use super::array::trim_start;
+use crate::cli::Format;
+
+/// How a file holds records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// One JSON record a line.
+    Lines,
+    /// A JSON array of records.
+    Array,
+    /// One JSON record over several lines, or else as [`Shape::Lines`]: the whole file decides.
+    ObjectOrLines,
+    /// One JSON record.
+    Object,
+    /// One record's text.
+    Text,
+}
+
+/// Sources that write JSON events: a file of them is never text, however broken its first line is.
+const EVENTS: [&str; 3] = ["cowrie", "unr_honeypot", "sighting"];
+
+/// Sources whose filters read a text, which may well be JSON.
+const TEXTS: [&str; 5] = ["openphish_feed", "openphish", "phishtank_feed", "phishtank", "email"];
+
+/// Says how a file holds records, from its first bytes; or why it cannot be read at all.
+pub(super) fn shape(prefix: &[u8], sub_type: &str, format: Format) -> Result<Shape, String> {
+    if format == Format::Text {
+        return Ok(Shape::Text);
+    }
+    if let Some((what, unpack)) = compressed(prefix) {
+        return Err(format!("looks like {what}: unpack it first ({unpack})"));
+    }
+    let starts_like_json = matches!(trim_start(prefix).first(), Some(b'{' | b'['));
+    let as_json = match format {
+        Format::Auto if TEXTS.contains(&sub_type) => false,
+        Format::Auto => starts_like_json || EVENTS.contains(&sub_type),
+        _ => true,
+    };
+    if !as_json {
+        return Ok(Shape::Text);
+    }
+    if let Some(what) = not_text(prefix) {
+        return Err(format!("looks like {what}, not JSON in UTF-8"));
+    }
+    Ok(match format {
+        Format::Jsonl => Shape::Lines,
+        Format::Json => Shape::Object,
+        _ => by_content(prefix),
+    })
+}
+
+/// Lines are the rule. A log that was cut at midnight may begin anywhere in a line, at a `[` too: so only an array of objects is an array.
+fn by_content(prefix: &[u8]) -> Shape {
+    let text = trim_start(prefix);
+    match text.split_first() {
+        Some((b'[', more)) => match trim_start(more).first() {
+            Some(b'{' | b']') | None => Shape::Array,
+            Some(_) => Shape::Lines,
+        },
+        Some((b'{', _)) => {
+            let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+            // A first line that does not end within the prefix is a long record, hardly the start of one over several lines.
+            if first.len() == text.len() || crate::json::read(first).is_ok() { Shape::Lines } else { Shape::ObjectOrLines }
+        }
+        _ => Shape::Lines,
+    }
+}
+
+/// What a file is compressed with, and what unpacks it.
+fn compressed(prefix: &[u8]) -> Option<(&'static str, &'static str)> {
+    let is_bzip2 = || {
+        let level = prefix.get(3).is_some_and(|byte| (b'1'..=b'9').contains(byte));
+        let block = prefix.get(4..10).is_some_and(|magic| magic == b"1AY&SY" || magic == b"\x17\x72\x45\x38\x50\x90");
+        prefix.starts_with(b"BZh") && level && block
+    };
+    if prefix.starts_with(b"\x1f\x8b") {
+        Some(("a gzip file", "gunzip"))
+    } else if is_bzip2() {
+        Some(("a bzip2 file", "bunzip2"))
+    } else if prefix.starts_with(b"\xfd7zXZ\0") {
+        Some(("an xz file", "unxz"))
+    } else if prefix.starts_with(b"\x28\xb5\x2f\xfd") {
+        Some(("a zstd file", "unzstd"))
+    } else if prefix.starts_with(b"PK\x03\x04") || prefix.starts_with(b"PK\x05\x06") {
+        Some(("a zip file", "unzip"))
+    } else {
+        None
+    }
+}
+
+/// What a file is whose every line would be refused as JSON: one message says it better than a thousand.
+///
+/// A run of NULs alone is no reason: file systems leave them in a log when the power fails, and good lines follow.
+fn not_text(prefix: &[u8]) -> Option<&'static str> {
+    if prefix.starts_with(b"\xff\xfe") || prefix.starts_with(b"\xfe\xff") {
+        return Some("UTF-16 text");
+    }
+    let has_control = prefix.iter().any(|byte| matches!(byte, 1..=8 | 0x0e..=0x1a | 0x1c..=0x1f));
+    let has_record = prefix.split(|&byte| byte == b'\n').any(|line| matches!(line.first(), Some(b'{' | b'[')));
+    (prefix.contains(&0) && has_control && !has_record).then_some("binary data")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn auto(sub_type: &str, text: &[u8]) -> Shape {
+        shape(text, sub_type, Format::Auto).unwrap()
+    }
+
+    #[test]
+    fn events_are_lines_an_array_or_one_object_whatever_their_first_line_is() {
+        for sub_type in EVENTS {
+            assert_eq!(auto(sub_type, b"{\"a\":1}\n{\"a\":2}\n"), Shape::Lines);
+            assert_eq!(auto(sub_type, b"f a line\"}\n{\"a\":2}\n"), Shape::Lines);
+            assert_eq!(auto(sub_type, b"\xEF\xBB\xBF [\n {\"a\":1}]"), Shape::Array);
+            assert_eq!(auto(sub_type, b"[]"), Shape::Array);
+            assert_eq!(auto(sub_type, b"{\n  \"a\": 1\n}\n"), Shape::ObjectOrLines);
+        }
+    }
+
+    #[test]
+    fn the_tail_of_a_line_that_begins_with_a_bracket_is_no_array() {
+        assert_eq!(auto("cowrie", b"[\"zlib\"],\"langCS\":[\"\"]}\n{\"a\":2}\n"), Shape::Lines);
+    }
+
+    #[test]
+    fn feeds_and_mail_are_text_even_if_they_look_like_json() {
+        for sub_type in TEXTS {
+            assert_eq!(auto(sub_type, b"{\"url\":\"http://example.com/\"}\n"), Shape::Text);
+            assert_eq!(auto(sub_type, b"[{}]"), Shape::Text);
+        }
+    }
+
+    #[test]
+    fn other_kinds_go_by_their_first_character() {
+        assert_eq!(auto("other", b"{\"a\":1}\n"), Shape::Lines);
+        assert_eq!(auto("other", b" \r\n[{\"a\":1}]"), Shape::Array);
+        assert_eq!(auto("other", b"hello {}"), Shape::Text);
+        assert_eq!(auto("other", b"\x00\x01\xff"), Shape::Text);
+    }
+
+    #[test]
+    fn what_is_asked_for_holds() {
+        assert_eq!(shape(b"[{}]", "cowrie", Format::Jsonl), Ok(Shape::Lines));
+        assert_eq!(shape(b"{}\n{}", "email", Format::Json), Ok(Shape::Object));
+        assert_eq!(shape(b"{}", "cowrie", Format::Text), Ok(Shape::Text));
+    }
+
+    #[test]
+    fn a_compressed_file_is_named_and_refused_unless_it_is_asked_for_as_text() {
+        for (magic, name) in [
+            (&b"\x1f\x8b\x08\0"[..], "gzip"),
+            (b"BZh91AY&SY..", "bzip2"),
+            (b"\xfd7zXZ\0\0", "xz"),
+            (b"\x28\xb5\x2f\xfd..", "zstd"),
+            (b"PK\x03\x04..", "zip"),
+        ] {
+            for format in [Format::Auto, Format::Json, Format::Jsonl] {
+                let reason = shape(magic, "openphish", format).unwrap_err();
+                assert!(reason.contains(name) && reason.contains("unpack"), "{reason}");
+            }
+            assert_eq!(shape(magic, "openphish", Format::Text), Ok(Shape::Text));
+        }
+        assert_eq!(auto("openphish", b"BZh9 is how this text begins"), Shape::Text);
+    }
+
+    #[test]
+    fn a_binary_file_is_refused_as_one_but_nulls_after_a_power_failure_are_not() {
+        assert_eq!(
+            shape(b"\x7fELF\x02\x01\x01\0\0\0", "cowrie", Format::Auto),
+            Err("looks like binary data, not JSON in UTF-8".to_owned())
+        );
+        assert_eq!(shape(b"\xff\xfe{\0}\0", "cowrie", Format::Auto), Err("looks like UTF-16 text, not JSON in UTF-8".to_owned()));
+        assert_eq!(auto("cowrie", b"\0\0\0\0\0\n{\"a\":1}\n"), Shape::Lines);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_have_a_shape_or_a_reason(bytes: Vec<u8>) {
+            for format in [Format::Auto, Format::Json, Format::Jsonl, Format::Text] {
+                for sub_type in ["cowrie", "email", "other"] {
+                    let _ = shape(&bytes, sub_type, format);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Runs untrusted filters, WebAssembly components, over an archive of raw threat data.
+//!
+//! The way of a record, a module for each step:
+//!
+//! ```text
+//! ingest ──▶ store.claim ──▶ pipeline::attempt ──▶ sandbox (a fresh instance) ──▶ Answer, untrusted
+//!                                                                                    │ answer::check
+//!            store.commit ◀── tahoe::Graph, documents by hash ◀── answer::build ◀── Checked
+//! ```
+//!
+//! Dependencies point one way: `cmd` to `pipeline`, `ingest` and `author`; `pipeline` to `sandbox`, `answer` and `store`; those to
+//! `tahoe` and the leaves `verdict`, `descriptor`, `limits`, `json`, `terminal`, `exit`. `sandbox` and `store` do not know each other.
+
+pub mod answer;
+pub mod author;
+pub mod cli;
+pub mod cmd;
+pub mod descriptor;
+pub mod exit;
+pub mod ingest;
+pub mod json;
+pub mod limits;
+pub mod pipeline;
+pub mod sandbox;
+pub mod store;
+pub mod tahoe;
+pub mod terminal;
+pub mod verdict;

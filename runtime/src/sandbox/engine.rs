@@ -1,0 +1,120 @@
+//! The only place that makes engines.
+
+use std::num::NonZeroUsize;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use wasmtime::{Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig};
+
+use crate::limits::Limits;
+
+/// How often the epoch advances: the grain of the wall-clock backstop.
+pub(super) const TICK: Duration = Duration::from_millis(5);
+
+/// The memory of one slot of the pool. A record whose budget is larger runs on the on-demand engine.
+pub(super) const SLOT_BYTES: u64 = 96 * 1024 * 1024;
+
+/// Guest stack. What remains of a thread's stack must be enough for the host: [`crate::pipeline`] starts its threads accordingly.
+const GUEST_STACK_BYTES: usize = 512 * 1024;
+
+/// Stack that a guest leaves behind is kept up to here, so that the next instance finds it mapped.
+const KEEP_RESIDENT_BYTES: usize = 1024 * 1024;
+
+/// Frames of a backtrace that are kept.
+const BACKTRACE_FRAMES: usize = 20;
+
+/// What runs guests: one engine with a pool of slots for ordinary records, one without for large ones.
+pub struct Sandbox {
+    pooled: Engine,
+    on_demand: OnceLock<Engine>,
+}
+
+impl Sandbox {
+    /// An engine with slots for so many calls at the same time. Starts a thread that advances its epoch as long as the
+    /// engine lives.
+    ///
+    /// # Errors
+    /// When the machine lacks what the engine needs, address space above all.
+    pub fn new(calls: u16) -> wasmtime::Result<Self> {
+        let pooled = new_engine(InstanceAllocationStrategy::Pooling(pool(u32::from(calls))))?;
+        Ok(Self { pooled, on_demand: OnceLock::new() })
+    }
+
+    pub(super) const fn pooled(&self) -> &Engine {
+        &self.pooled
+    }
+
+    /// The engine for records too large for a slot; made when the first one comes.
+    pub(super) fn on_demand(&self) -> wasmtime::Result<&Engine> {
+        if let Some(engine) = self.on_demand.get() {
+            return Ok(engine);
+        }
+        let engine = new_engine(InstanceAllocationStrategy::OnDemand)?;
+        Ok(self.on_demand.get_or_init(|| engine))
+    }
+}
+
+fn pool(calls: u32) -> PoolingAllocationConfig {
+    let limits = Limits::PURE;
+    let per_call = |count: u64| calls.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(calls)
+        .total_core_instances(per_call(limits.instances))
+        .total_memories(per_call(limits.memories))
+        .total_tables(per_call(limits.tables))
+        .total_gc_heaps(calls)
+        .max_core_instances_per_component(limits.instances as u32)
+        .max_memories_per_component(limits.memories as u32)
+        .max_tables_per_component(limits.tables as u32)
+        .max_tables_per_module(limits.tables as u32)
+        .max_memories_per_module(limits.memories as u32)
+        .table_elements(limits.table_entries as usize)
+        .max_memory_size(SLOT_BYTES as usize)
+        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .table_keep_resident(KEEP_RESIDENT_BYTES)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+/// Every setting that a guest's behaviour may depend on is the same for all engines.
+fn new_engine(strategy: InstanceAllocationStrategy) -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    let mut costs = OperatorCost::default();
+    // Growing is host work, and the engine charges nothing for it by default.
+    costs.variable.memory_grow_per_page = 255;
+    config
+        .allocation_strategy(strategy)
+        .consume_fuel(true)
+        .operator_cost(costs)
+        .epoch_interruption(true)
+        .max_wasm_stack(GUEST_STACK_BYTES)
+        .cranelift_nan_canonicalization(true)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES))
+        // Off: what filters do not need, and what most of the engine's security advisories were about.
+        .concurrency_support(false)
+        .wasm_threads(false)
+        .wasm_memory64(false)
+        .wasm_gc(false)
+        .wasm_function_references(false)
+        .wasm_exceptions(false)
+        .wasm_relaxed_simd(false)
+        .wasm_tail_call(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false)
+        .wasm_stack_switching(false);
+    let engine = Engine::new(&config)?;
+    start_ticker(engine.weak())?;
+    Ok(engine)
+}
+
+fn start_ticker(engine: EngineWeak) -> wasmtime::Result<()> {
+    std::thread::Builder::new().name("epoch".into()).spawn(move || {
+        // Weak, so that the thread ends with the engine. The epoch is never bumped to stop one guest: it would stop them all.
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    })?;
+    Ok(())
+}

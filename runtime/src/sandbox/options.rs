@@ -1,0 +1,86 @@
+//! The operator's settings for a filter.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::descriptor::Descriptor;
+use crate::tahoe::Hash;
+
+/// The value of every option of one filter: the operator's, or the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options(Arc<BTreeMap<String, String>>);
+
+/// A setting that the filter does not take.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum OptionError {
+    /// The filter has no such option.
+    #[error("the filter {filter} has no option {key:?}; it has: {known}")]
+    Unknown {
+        /// Which filter.
+        filter: String,
+        /// What was asked for.
+        key: String,
+        /// What there is.
+        known: String,
+    },
+    /// The filter does not allow this value.
+    #[error("the option {filter}.{key} cannot be {value:?}; allowed: {allowed}")]
+    NotAllowed {
+        /// Which filter.
+        filter: String,
+        /// Which option.
+        key: String,
+        /// What was asked for.
+        value: String,
+        /// What there is.
+        allowed: String,
+    },
+    /// A secret on a command line is seen by every process of the machine.
+    #[error("the option {filter}.{key} is secret: it cannot be given on the command line")]
+    Secret {
+        /// Which filter.
+        filter: String,
+        /// Which option.
+        key: String,
+    },
+}
+
+impl Options {
+    /// The settings in force, given those of the operator.
+    ///
+    /// # Errors
+    /// When the filter does not declare an option, or does not allow its value.
+    pub fn resolve(descriptor: &Descriptor, given: &BTreeMap<String, String>) -> Result<Self, OptionError> {
+        let filter = || descriptor.name.clone();
+        for (key, value) in given {
+            let Some(spec) = descriptor.options.iter().find(|option| option.key == *key) else {
+                let known: Vec<&str> = descriptor.options.iter().map(|option| option.key.as_str()).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Err(OptionError::Unknown { filter: filter(), key: key.clone(), known });
+            };
+            if spec.secret {
+                return Err(OptionError::Secret { filter: filter(), key: key.clone() });
+            }
+            if !spec.allowed.is_empty() && !spec.allowed.contains(value) {
+                let allowed = spec.allowed.join(", ");
+                return Err(OptionError::NotAllowed { filter: filter(), key: key.clone(), value: value.clone(), allowed });
+            }
+        }
+        let value = |key: &str, default: &str| given.get(key).map_or(default, String::as_str).to_owned();
+        let resolved = descriptor.options.iter().map(|option| (option.key.clone(), value(&option.key, &option.default)));
+        Ok(Self(Arc::new(resolved.collect())))
+    }
+
+    /// The value of an option that the filter declares.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// The digest that the ledger keeps: SHA-256 of the settings as one JSON object with sorted keys.
+    #[must_use]
+    pub fn digest(&self) -> Hash {
+        // A map of strings always serialises.
+        Hash::of(&[&serde_json::to_vec(&*self.0).unwrap_or_default()])
+    }
+}

@@ -1,0 +1,238 @@
+//! Opening the file: who may create it, and how it is written.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::error::InFile;
+use super::schema;
+use crate::store::StoreError;
+
+/// How long a statement waits for another process before it is told that the file is busy.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Page cache of the writing connection. What it does not hold comes from the system's cache at a microsecond a page.
+const WRITER_CACHE_KIB: i64 = 64 * 1024;
+/// Page cache of a reading connection.
+const READER_CACHE_KIB: i64 = 8 * 1024;
+
+/// Pages of 4 KiB that the write-ahead log holds before they go into the database. Pages that many commits touch are then
+/// copied once instead of many times.
+const CHECKPOINT_PAGES: i64 = 8 * 1024;
+
+/// Every statement that a connection prepares stays prepared.
+const STATEMENTS: usize = 64;
+
+/// Opens the database for writing, with its tables.
+pub(super) fn open(path: &str, create: bool) -> Result<(Connection, InFile), StoreError> {
+    let given = InFile::new(PathBuf::from(path));
+    if path.is_empty() || path == ":memory:" {
+        return Err(StoreError::Permanent("`sqlite:` wants the path of a file, as in sqlite:tahoe.db".to_owned()));
+    }
+    // Absolute, because SQLite reads meaning into some relative names (`file:…`, `:memory:`).
+    let absolute = std::path::absolute(Path::new(path)).map_err(|e| given.refuse(&format!("is no usable path: {e}")))?;
+    match absolute.try_exists() {
+        Err(e) => return Err(given.refuse(&format!("cannot be looked at: {e}"))),
+        Ok(false) if !create => {
+            return Err(given.refuse("does not exist: give the database of an earlier run, or ingest records first"));
+        }
+        Ok(true) if absolute.is_dir() => return Err(given.refuse("is a folder: give the path of a file")),
+        Ok(_) => {}
+    }
+    let file = InFile::new(absolute);
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
+    let mut connection = Connection::open_with_flags(file.path(), flags).map_err(|e| file.error(e))?;
+    connection.busy_timeout(BUSY).map_err(|e| file.error(e))?;
+    // Before anything is changed: the file may be another application's.
+    schema::prepare(&mut connection, &file)?;
+    if connection.is_readonly("main").map_err(|e| file.error(e))? {
+        return Err(file.refuse("cannot be written: it, or its folder, is read-only for this user"));
+    }
+    set_up(&connection, WRITER_CACHE_KIB).map_err(|e| file.error(e))?;
+    if log_ahead(&connection).map_err(|e| file.error(e))? != "wal" {
+        return Err(
+            file.refuse("lies where SQLite cannot use a write-ahead log (a network file system?): give a path on a local disk")
+        );
+    }
+    relax(&connection).map_err(|e| file.error(e))?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(|e| file.error(e))?;
+    Ok((connection, file))
+}
+
+/// Opens a second connection that only reads.
+pub(super) fn open_reader(file: &InFile) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file.path(), flags).map_err(|e| file.error(e))?;
+    let configure = || {
+        connection.busy_timeout(BUSY)?;
+        set_up(&connection, READER_CACHE_KIB)?;
+        connection.pragma_update(None, "query_only", true)
+    };
+    configure().map_err(|e| file.error(e))?;
+    Ok(connection)
+}
+
+/// Readers then do not wait for the writer, nor the writer for them. Returns the mode that the file is in.
+fn log_ahead(connection: &Connection) -> rusqlite::Result<String> {
+    let until = Instant::now() + BUSY;
+    loop {
+        // SQLite does not wait for other processes here, whatever the timeout: two that open a new file meet.
+        match connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)) {
+            Err(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            result => return result,
+        }
+    }
+}
+
+fn set_up(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "cache_size", -cache_kib)?;
+    // The ids that rows refer to come from rows that this program wrote or read in the same transaction: checking each again
+    // would be two more look-ups per edge. The tests check whole databases (`PRAGMA foreign_key_check`).
+    connection.pragma_update(None, "foreign_keys", false)?;
+    // Functions in a view or index of a file that someone prepared are not run.
+    connection.pragma_update(None, "trusted_schema", false)
+}
+
+/// Every commit reaches the disk before it returns: an archived record is nowhere else.
+pub(super) fn insist(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "synchronous", "FULL")
+}
+
+/// A commit may be lost to a loss of power (never to a crash of the program), whole and with all later ones, and the file stays
+/// sound. Good for what filters made: the marks are lost with the documents, and both are made again.
+pub(super) fn relax(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "synchronous", "NORMAL")
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::super::SqliteStore;
+    use super::super::testing::{ALL, FILTER, Scratch, exported, filter, record, settle_all};
+    use crate::store::{Archived, Store as _, StoreError, open, open_existing};
+
+    fn refusal(path: &std::path::Path, create: bool) -> String {
+        match SqliteStore::open(path.to_str().unwrap(), create) {
+            Err(StoreError::Permanent(message)) => {
+                assert!(message.contains(path.to_str().unwrap()), "{message}");
+                message
+            }
+            Err(StoreError::Transient(message)) => panic!("transient: {message}"),
+            Ok(_) => panic!("opened"),
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_refused_and_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        for text in ["short", &"text ".repeat(10_000)] {
+            let path = folder.path().join("notes.txt");
+            std::fs::write(&path, text).unwrap();
+            assert!(refusal(&path, true).contains("is not a SQLite database"));
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn the_database_of_another_application_is_refused_and_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        for sql in ["CREATE TABLE photo (id)", "PRAGMA application_id = 7", "PRAGMA user_version = 1"] {
+            let path = folder.path().join("photos.db");
+            let _ = std::fs::remove_file(&path);
+            Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+            let before = std::fs::read(&path).unwrap();
+            assert!(refusal(&path, true).contains("another application"));
+            assert_eq!(std::fs::read(&path).unwrap(), before);
+        }
+    }
+
+    #[test]
+    fn tables_of_a_newer_version_are_refused() {
+        let scratch = Scratch::new();
+        let path = scratch.path();
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
+        let message = refusal(std::path::Path::new(&path), true);
+        assert!(message.contains("newer version") && message.contains("999"), "{message}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_made_only_if_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("absent.db");
+        assert!(refusal(&path, false).contains("does not exist"));
+        assert!(!path.exists());
+        let uri = format!("sqlite:{}", path.display());
+        assert!(open_existing(&uri).is_err());
+        assert!(open(&uri).is_ok());
+        assert!(open_existing(&uri).is_ok());
+        assert!(refusal(folder.path(), true).contains("is a folder"));
+        assert!(refusal(&folder.path().join("no").join("folder.db"), true).contains("cannot be opened"));
+    }
+
+    #[test]
+    fn only_stores_that_there_are_can_be_opened() {
+        let message = |uri: &str| open(uri).err().unwrap().to_string();
+        let mongodb = message("mongodb://operator:secret@db.example/tahoe");
+        assert!(mongodb.contains("not supported yet by this version") && !mongodb.contains("secret"), "{mongodb}");
+        for uri in ["", "tahoe.db", "sqlite:", "sqlite::memory:", "postgres://db.example"] {
+            assert!(message(uri).contains("sqlite:"), "{uri}");
+        }
+    }
+
+    #[test]
+    fn many_processes_may_open_a_new_file_at_once_and_write_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new.db").to_str().unwrap().to_owned();
+        std::thread::scope(|scope| {
+            for n in 0..6 {
+                let path = &path;
+                scope.spawn(move || {
+                    let store = SqliteStore::open(path, true).unwrap();
+                    assert_eq!(store.ingest(&[record("cowrie", n, "org-one")]).unwrap(), [Archived::New]);
+                });
+            }
+        });
+        let store = SqliteStore::open(&path, false).unwrap();
+        store.register(&filter(FILTER, &["cowrie"])).unwrap();
+        assert_eq!(store.claim(FILTER, ALL).unwrap().len(), 6);
+    }
+
+    #[test]
+    fn a_store_that_is_opened_again_goes_on_where_it_was() {
+        let scratch = Scratch::with(4);
+        let size = crate::store::ClaimSize { records: 2, ..ALL };
+        settle_all(&scratch.store, &scratch.store.claim(FILTER, size).unwrap());
+        let again = scratch.another();
+        assert_eq!(exported(&again), exported(&scratch.store));
+        assert_eq!(again.tally(FILTER).unwrap().pending, 2);
+        again.register(&filter(FILTER, &["cowrie"])).unwrap();
+        settle_all(&again, &again.claim(FILTER, ALL).unwrap());
+        assert!(scratch.store.claim(FILTER, ALL).unwrap().is_empty());
+        assert_eq!(scratch.store.tally(FILTER).unwrap().done, 4);
+    }
+
+    #[test]
+    fn a_filter_that_was_never_registered_is_refused() {
+        let scratch = Scratch::new();
+        assert!(scratch.store.claim(FILTER, ALL).is_err());
+        assert!(scratch.store.tally(FILTER).is_err());
+        assert!(scratch.store.commit(FILTER, &[]).is_err());
+    }
+
+    #[test]
+    fn a_locked_file_is_a_transient_error() {
+        let file = super::InFile::new("tahoe.db".into());
+        for code in [rusqlite::ffi::SQLITE_BUSY, rusqlite::ffi::SQLITE_LOCKED, rusqlite::ffi::SQLITE_BUSY_SNAPSHOT] {
+            let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+            assert!(matches!(file.error(error), StoreError::Transient(_)));
+        }
+        let full = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None);
+        assert!(matches!(file.error(full), StoreError::Permanent(text) if text.contains("disk is full")));
+    }
+}

@@ -1,0 +1,223 @@
+//! The books beside the documents: filters, settled pairs, watermarks, dead letters.
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Transaction, params};
+use uuid::Uuid;
+
+use super::claims::Held;
+use super::schema::{DONE, FAILED, REJECTED};
+use crate::store::{DeadLetter, FilterRef, SubmissionKey, Tally};
+use crate::tahoe::Hash;
+use crate::verdict::{Failure, FailureKind};
+
+/// Writes down a filter and what of it runs; returns the rows of both.
+pub(super) fn register(transaction: &Transaction<'_>, filter: &FilterRef) -> rusqlite::Result<(i64, i64)> {
+    let uuid = filter.id.to_string();
+    let id: i64 = transaction.query_row(
+        "INSERT INTO filter (uuid, name, version) VALUES (?1, ?2, ?3)
+         ON CONFLICT (uuid) DO UPDATE SET name = excluded.name, version = excluded.version RETURNING id",
+        params![uuid, filter.name, filter.version],
+        |row| row.get(0),
+    )?;
+    let digests = [filter.component.as_bytes(), filter.options.as_bytes(), filter.limits.as_bytes()];
+    // An update that changes nothing, so that the row's id is returned in either case.
+    let configuration = transaction.query_row(
+        "INSERT INTO configuration (filter, name, version, component, options, limits) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (filter, component, options, limits) DO UPDATE SET filter = filter RETURNING id",
+        params![id, filter.name, filter.version, digests[0], digests[1], digests[2]],
+        |row| row.get(0),
+    )?;
+    for sub_type in &filter.accepts {
+        transaction.execute("INSERT OR IGNORE INTO watermark VALUES (?1, ?2, 0)", params![id, sub_type])?;
+    }
+    // What the filter no longer reads is not pending for it. If it reads it again, the search starts at the beginning.
+    let mut read = transaction.prepare("SELECT sub_type FROM watermark WHERE filter = ?1")?;
+    let read: Vec<String> = read.query_map([id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    for sub_type in read.iter().filter(|sub_type| !filter.accepts.contains(sub_type)) {
+        transaction.execute("DELETE FROM watermark WHERE filter = ?1 AND sub_type = ?2", params![id, sub_type])?;
+    }
+    Ok((id, configuration))
+}
+
+/// Per sub-type that a filter reads, the submission up to which all are settled.
+pub(super) fn watermarks(connection: &Connection, filter: i64) -> rusqlite::Result<Vec<(String, i64)>> {
+    let mut statement = connection.prepare_cached("SELECT sub_type, settled FROM watermark WHERE filter = ?1")?;
+    statement.query_map([filter], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// Moves a filter's watermarks up to where the first pair is that is not settled. Costs as much as they move.
+pub(super) fn advance_watermarks(transaction: &Transaction<'_>, filter: i64) -> rusqlite::Result<()> {
+    let mut first_pending = transaction.prepare_cached(
+        "SELECT id FROM submission WHERE sub_type = ?2 AND id > ?3
+            AND NOT EXISTS (SELECT 1 FROM ledger WHERE filter = ?1 AND submission = submission.id)
+         ORDER BY id LIMIT 1",
+    )?;
+    let mut last = transaction.prepare_cached("SELECT max(id) FROM submission WHERE sub_type = ?1")?;
+    let mut write = transaction.prepare_cached("UPDATE watermark SET settled = ?3 WHERE filter = ?1 AND sub_type = ?2")?;
+    for (sub_type, settled) in watermarks(transaction, filter)? {
+        let pending: Option<i64> = first_pending.query_row(params![filter, sub_type, settled], |row| row.get(0)).optional()?;
+        let until = match pending {
+            Some(id) => id - 1,
+            None => last.query_row([&sub_type], |row| row.get::<_, Option<i64>>(0))?.unwrap_or(0),
+        };
+        if until > settled {
+            write.execute(params![filter, sub_type, until])?;
+        }
+    }
+    Ok(())
+}
+
+/// The submission of that key.
+pub(super) fn submission(connection: &Connection, key: &SubmissionKey) -> rusqlite::Result<Option<Held>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT submission.id, raw FROM instance JOIN submission ON raw = instance.id WHERE hash = ?1 AND submission.orgid = ?2",
+    )?;
+    let held = |row: &rusqlite::Row<'_>| Ok(Held { submission: row.get(0)?, raw: row.get(1)? });
+    statement.query_row(params![key.raw.as_bytes(), key.orgid], held).optional()
+}
+
+/// A line of the ledger.
+pub(super) struct Entry<'e> {
+    pub(super) submission: i64,
+    pub(super) state: i64,
+    pub(super) reason: Option<&'e str>,
+    pub(super) answer: Option<Hash>,
+    pub(super) failure: Option<&'e Failure>,
+    pub(super) fuel: u64,
+}
+
+/// The ledger of one filter within one transaction.
+pub(super) struct Ledger<'t> {
+    filter: i64,
+    configuration: i64,
+    /// Unix seconds.
+    now: f64,
+    state: CachedStatement<'t>,
+    count_attempt: CachedStatement<'t>,
+    write: CachedStatement<'t>,
+    bury: CachedStatement<'t>,
+    raise: CachedStatement<'t>,
+}
+
+impl<'t> Ledger<'t> {
+    pub(super) fn prepare(transaction: &'t Transaction<'_>, filter: i64, configuration: i64, now: f64) -> rusqlite::Result<Self> {
+        Ok(Self {
+            filter,
+            configuration,
+            now,
+            state: transaction.prepare_cached("SELECT state FROM ledger WHERE filter = ?1 AND submission = ?2")?,
+            count_attempt: transaction
+                .prepare_cached("UPDATE ledger SET attempts = attempts + 1 WHERE filter = ?1 AND submission = ?2")?,
+            write: transaction.prepare_cached(
+                "INSERT INTO ledger (filter, submission, configuration, state, reason, answer, fuel, attempts, settled_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8)
+                 ON CONFLICT (filter, submission) DO UPDATE SET configuration = excluded.configuration, state = excluded.state,
+                    reason = excluded.reason, answer = excluded.answer, fuel = excluded.fuel, attempts = attempts + 1,
+                    settled_at = excluded.settled_at",
+            )?,
+            bury: transaction.prepare_cached(
+                "INSERT INTO dead_letter (filter, submission, kind, message, backtrace) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (filter, submission) DO UPDATE SET kind = excluded.kind, message = excluded.message,
+                    backtrace = excluded.backtrace",
+            )?,
+            raise: transaction.prepare_cached("DELETE FROM dead_letter WHERE filter = ?1 AND submission = ?2")?,
+        })
+    }
+
+    /// How the pair stands; `None` if it is pending.
+    pub(super) fn state(&mut self, submission: i64) -> rusqlite::Result<Option<i64>> {
+        self.state.query_row([self.filter, submission], |row| row.get(0)).optional()
+    }
+
+    /// Counts an attempt on a pair that was done or rejected already, by another process.
+    pub(super) fn count_attempt(&mut self, submission: i64) -> rusqlite::Result<()> {
+        self.count_attempt.execute([self.filter, submission]).map(drop)
+    }
+
+    /// Settles a pair that was in state `before`: pending or failed.
+    pub(super) fn settle(&mut self, before: Option<i64>, entry: &Entry<'_>) -> rusqlite::Result<()> {
+        let fuel = i64::try_from(entry.fuel).unwrap_or(i64::MAX);
+        let answer = entry.answer.as_ref().map(Hash::as_bytes);
+        self.write.execute(params![
+            self.filter,
+            entry.submission,
+            self.configuration,
+            entry.state,
+            entry.reason,
+            answer,
+            fuel,
+            self.now
+        ])?;
+        if let Some(Failure { kind, message, backtrace }) = entry.failure {
+            // A list of strings always has a JSON form.
+            let backtrace = serde_json::to_string(backtrace).unwrap_or_default();
+            self.bury.execute(params![self.filter, entry.submission, kind.name(), message, backtrace])?;
+        } else if before == Some(FAILED) {
+            self.raise.execute([self.filter, entry.submission])?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts how the pairs of a filter stand, each number by itself. `None` if the filter was never registered.
+pub(super) fn tally(transaction: &Transaction<'_>, filter: Uuid) -> rusqlite::Result<Option<Tally>> {
+    let id = transaction.query_row("SELECT id FROM filter WHERE uuid = ?1", [filter.to_string()], |row| row.get(0)).optional()?;
+    let Some(id) = id else { return Ok(None) };
+    let id: i64 = id;
+    let count = |sql: &str| -> rusqlite::Result<u64> {
+        let count: i64 = transaction.query_row(sql, [id], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    };
+    let accepted = count("SELECT count(*) FROM watermark JOIN submission USING (sub_type) WHERE filter = ?1")?;
+    // Up to the watermark nothing is pending. If that were not so, the numbers would not add up, and it would show.
+    let pending = count(
+        "SELECT count(*) FROM watermark JOIN submission USING (sub_type) WHERE filter = ?1 AND id > settled
+            AND NOT EXISTS (SELECT 1 FROM ledger WHERE filter = ?1 AND submission = submission.id)",
+    )?;
+    let (done, rejected, failed): (i64, i64, i64) = transaction.query_row(
+        "SELECT count(*) FILTER (WHERE state = ?2), count(*) FILTER (WHERE state = ?3), count(*) FILTER (WHERE state = ?4)
+         FROM ledger JOIN submission ON submission.id = ledger.submission
+         WHERE filter = ?1 AND sub_type IN (SELECT sub_type FROM watermark WHERE filter = ?1)",
+        [id, DONE, REJECTED, FAILED],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
+    let [done, rejected, failed] = [done, rejected, failed].map(i64::unsigned_abs);
+    Ok(Some(Tally { accepted, pending, done, rejected, failed }))
+}
+
+/// All dead letters, oldest first.
+pub(super) fn dead_letters(connection: &Connection) -> rusqlite::Result<Vec<DeadLetter>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT dead_letter.id, configuration.name, configuration.version, hash, submission.orgid, submission.sub_type, kind,
+            message, backtrace, fuel, attempts, settled_at, component
+         FROM dead_letter
+         JOIN ledger ON ledger.filter = dead_letter.filter AND ledger.submission = dead_letter.submission
+         JOIN submission ON submission.id = dead_letter.submission
+         JOIN instance ON instance.id = submission.raw
+         JOIN configuration ON configuration.id = ledger.configuration
+         ORDER BY dead_letter.id",
+    )?;
+    let letters = statement.query_map([], |row| {
+        let kind: String = row.get(6)?;
+        let backtrace: String = row.get(8)?;
+        let count = |column| row.get(column).map(i64::unsigned_abs);
+        Ok(DeadLetter {
+            id: row.get(0)?,
+            filter: row.get(1)?,
+            version: row.get(2)?,
+            record: Hash::from_bytes(row.get(3)?),
+            orgid: row.get(4)?,
+            sub_type: row.get(5)?,
+            failure: Failure {
+                // A kind that this version does not know can only be a newer one's; the message says what it was.
+                kind: FailureKind::from_name(&kind).unwrap_or(FailureKind::Host),
+                message: row.get(7)?,
+                backtrace: serde_json::from_str(&backtrace).unwrap_or_default(),
+            },
+            fuel: count(9)?,
+            attempts: count(10)?,
+            failed_at: row.get(11)?,
+            component: Hash::from_bytes(row.get(12)?),
+        })
+    })?;
+    letters.collect()
+}

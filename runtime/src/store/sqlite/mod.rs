@@ -1,0 +1,177 @@
+//! The embedded store: one SQLite file, nothing to install (DESIGN.md §6).
+//!
+//! Documents are rows with an integer for their hash, references are pairs of integers, indexed both ways; the tables explain
+//! themselves (`schema.sql`). One connection writes, a batch per transaction; others read and do not wait for it. Other processes
+//! may use the same file.
+
+mod claims;
+mod commit;
+mod connect;
+mod edges;
+mod error;
+mod export;
+mod ingest;
+mod join;
+mod known;
+mod ledger;
+mod schema;
+#[cfg(test)]
+mod testing;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, TransactionBehavior};
+use uuid::Uuid;
+
+use self::claims::{Claims, Held, Queue};
+use self::commit::Batch;
+use self::error::InFile;
+use self::export::ExportError;
+use self::known::Known;
+use super::{
+    Archived, ClaimSize, Committed, DeadLetter, ExportQuery, FilterRef, NewRecord, Settled, Store, StoreError, SubmissionKey,
+    Tally, Work,
+};
+use crate::tahoe::Hash;
+
+/// An archive in one file.
+///
+/// Locks are taken in the order of the fields, and none is held while a filter runs.
+pub struct SqliteStore {
+    file: InFile,
+    claims: Mutex<Claims>,
+    reader: Mutex<Connection>,
+    writer: Mutex<Writer>,
+}
+
+/// The connection that writes, with what it knows to be stored.
+struct Writer {
+    connection: Connection,
+    /// `None` while a transaction adds to it, and after one that was rolled back.
+    known: Option<Known>,
+}
+
+impl SqliteStore {
+    /// Opens an archive, or makes an empty one if `create` is set and there is no file.
+    ///
+    /// # Errors
+    /// The file cannot be used: another application's, of a newer version, no database, not writable, not there.
+    pub fn open(path: &str, create: bool) -> Result<Self, StoreError> {
+        let (connection, file) = connect::open(path, create)?;
+        let reader = connect::open_reader(&file)?;
+        Ok(Self {
+            claims: Mutex::default(),
+            reader: Mutex::new(reader),
+            writer: Mutex::new(Writer { connection, known: None }),
+            file,
+        })
+    }
+
+    fn failed(&self, error: rusqlite::Error) -> StoreError {
+        self.file.error(error)
+    }
+
+    /// The rows of a pair: known if this process claimed it.
+    fn rows<'s>(&self, queue: &Queue, settled: &'s Settled) -> Result<(Held, &'s Settled), StoreError> {
+        if let Some(held) = queue.held(&settled.key) {
+            return Ok((held, settled));
+        }
+        let found = ledger::submission(&lock(&self.reader), &settled.key).map_err(|e| self.failed(e))?;
+        match found {
+            Some(held) => Ok((held, settled)),
+            None => Err(self.file.refuse(&format!("has no record {} of {:?}", settled.key.raw, settled.key.orgid))),
+        }
+    }
+}
+
+/// A thread that panicked left nothing half done behind the lock: transactions are rolled back, claims changed after the fact.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+fn unregistered(filter: Uuid) -> StoreError {
+    StoreError::Permanent(format!("the filter {filter} is not registered in this store"))
+}
+
+impl Store for SqliteStore {
+    fn ingest(&self, records: &[NewRecord]) -> Result<Vec<Archived>, StoreError> {
+        ingest::ingest(&mut lock(&self.writer), records).map_err(|e| self.failed(e))
+    }
+
+    fn register(&self, filter: &FilterRef) -> Result<(), StoreError> {
+        let mut claims = lock(&self.claims);
+        let register = || {
+            let mut writer = lock(&self.writer);
+            let transaction = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let (id, configuration) = ledger::register(&transaction, filter)?;
+            let watermarks = ledger::watermarks(&transaction, id)?;
+            transaction.commit()?;
+            Ok((id, configuration, watermarks))
+        };
+        let (id, configuration, watermarks) = register().map_err(|e| self.failed(e))?;
+        claims.insert(filter.id, Queue::new(id, configuration, watermarks));
+        Ok(())
+    }
+
+    fn claim(&self, filter: Uuid, size: ClaimSize) -> Result<Vec<Work>, StoreError> {
+        let mut claims = lock(&self.claims);
+        let queue = claims.get_mut(&filter).ok_or_else(|| unregistered(filter))?;
+        queue.claim(&lock(&self.reader), size).map_err(|e| self.failed(e))
+    }
+
+    fn commit(&self, filter: Uuid, settled: &[Settled]) -> Result<Vec<Committed>, StoreError> {
+        let batch = {
+            let claims = lock(&self.claims);
+            let queue = claims.get(&filter).ok_or_else(|| unregistered(filter))?;
+            let pairs = settled.iter().map(|settled| self.rows(queue, settled)).collect::<Result<_, _>>()?;
+            Batch { filter: queue.filter, configuration: queue.configuration, pairs, now: now() }
+        };
+        let committed = commit::commit(&mut lock(&self.writer), &batch).map_err(|e| self.failed(e))?;
+        if let Some(queue) = lock(&self.claims).get_mut(&filter) {
+            settled.iter().for_each(|settled| queue.release(&settled.key));
+        }
+        Ok(committed)
+    }
+
+    fn give_back(&self, filter: Uuid, keys: &[SubmissionKey]) {
+        if let Some(queue) = lock(&self.claims).get_mut(&filter) {
+            keys.iter().for_each(|key| queue.release(key));
+        }
+    }
+
+    fn reopen(&self, filter: Uuid) -> Result<(), StoreError> {
+        let mut claims = lock(&self.claims);
+        let queue = claims.get_mut(&filter).ok_or_else(|| unregistered(filter))?;
+        let watermarks = ledger::watermarks(&lock(&self.reader), queue.filter).map_err(|e| self.failed(e))?;
+        queue.rewind(watermarks);
+        Ok(())
+    }
+
+    fn tally(&self, filter: Uuid) -> Result<Tally, StoreError> {
+        let reader = lock(&self.reader);
+        let tally = reader.unchecked_transaction().and_then(|transaction| ledger::tally(&transaction, filter));
+        tally.map_err(|e| self.failed(e))?.ok_or_else(|| unregistered(filter))
+    }
+
+    fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
+        ledger::dead_letters(&lock(&self.reader)).map_err(|e| self.failed(e))
+    }
+
+    fn export(&self, query: &ExportQuery, sink: &mut dyn FnMut(&str) -> std::io::Result<()>) -> Result<u64, StoreError> {
+        // Its own connection: an export takes long, and others read meanwhile.
+        let connection = connect::open_reader(&self.file)?;
+        export::export(&connection, query, sink).map_err(|e| match e {
+            ExportError::Sqlite(e) => self.failed(e),
+            ExportError::Sink(e) => StoreError::Permanent(format!("the export could not be written: {e}")),
+        })
+    }
+
+    fn document(&self, hash: Hash) -> Result<Option<String>, StoreError> {
+        export::document(&lock(&self.reader), &hash).map_err(|e| self.failed(e))
+    }
+}

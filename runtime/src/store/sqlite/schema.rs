@@ -1,0 +1,98 @@
+//! The tables, whose file is it, and the codes in them.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::error::InFile;
+use crate::store::StoreError;
+use crate::tahoe::{Category, Itype};
+
+/// The tables and views, with the comments that a person sees who asks SQLite for them.
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// Says in the file's header whose it is: "Taho".
+const APPLICATION_ID: i32 = 0x5461_686f;
+
+/// The version of the tables. A change to them is a new number, and a step in [`prepare`] that leads from the last.
+const VERSION: i32 = 1;
+
+/// Whose file it is.
+enum Owner {
+    /// An empty one, nobody's yet.
+    Nobody,
+    /// Ours, with tables that this version knows.
+    Us,
+}
+
+/// Checks that the file is an archive of this version, or empty; an empty one gets the tables. Touches nothing of a file that is
+/// somebody else's.
+pub(super) fn prepare(connection: &mut Connection, file: &InFile) -> Result<(), StoreError> {
+    match owner(connection, file)? {
+        Owner::Us => return Ok(()),
+        Owner::Nobody => {}
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| file.error(e))?;
+    // Two processes may have found the file empty; the second finds the tables of the first.
+    if let Owner::Nobody = owner(&transaction, file)? {
+        let create = || {
+            transaction.execute_batch(SCHEMA)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", VERSION)
+        };
+        create().map_err(|e| file.error(e))?;
+    }
+    transaction.commit().map_err(|e| file.error(e))
+}
+
+fn owner(connection: &Connection, file: &InFile) -> Result<Owner, StoreError> {
+    let look = || {
+        let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        Ok((application, version, tables))
+    };
+    match look().map_err(|e| file.error(e))? {
+        (APPLICATION_ID, VERSION, _) => Ok(Owner::Us),
+        (APPLICATION_ID, version, _) if version > VERSION => Err(file.refuse(&format!(
+            "was written by a newer version of this program (tables of version {version}, this one knows {VERSION}): use that one"
+        ))),
+        (0, 0, 0) => Ok(Owner::Nobody),
+        _ => Err(file.refuse("is the database of another application: give another path")),
+    }
+}
+
+/// The code of a kind of document.
+pub(super) const fn itype_code(itype: Itype) -> i64 {
+    match itype {
+        Itype::Attribute => 0,
+        Itype::Object => 1,
+        Itype::Event => 2,
+        Itype::Session => 3,
+        Itype::Raw => 4,
+    }
+}
+
+/// The kind of that code.
+pub(super) fn itype_of(code: i64) -> Option<Itype> {
+    Itype::ALL.into_iter().find(|itype| itype_code(*itype) == code)
+}
+
+/// The code of a category or context; ordered as they are, so that SQL can compare.
+pub(super) const fn category_code(category: Category) -> i64 {
+    match category {
+        Category::Unknown => 0,
+        Category::Benign => 1,
+        Category::Malicious => 2,
+    }
+}
+
+/// The category of that code.
+pub(super) fn category_of(code: i64) -> Option<Category> {
+    Category::ALL.into_iter().find(|category| category_code(*category) == code)
+}
+
+/// The ledger's code for documents joined.
+pub(super) const DONE: i64 = 0;
+/// The ledger's code for a rejection.
+pub(super) const REJECTED: i64 = 1;
+/// The ledger's code for a dead letter.
+pub(super) const FAILED: i64 = 2;

@@ -1,0 +1,43 @@
+//! The value of an attribute.
+
+use serde::{Deserialize, Serialize};
+
+use super::canonical;
+
+/// A scalar as Tahoe has it: 1 and 1.0 are different values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scalar {
+    /// JSON `null`.
+    Null,
+    /// JSON `true` or `false`.
+    Boolean(bool),
+    /// A 64-bit integer.
+    Integer(i64),
+    /// A float. From an unchecked answer it may be any; in a document it is finite.
+    Float(f64),
+    /// Text, not yet stripped.
+    Text(String),
+}
+
+impl Scalar {
+    /// Whether this is a number, for the rule on sub-types that end in a digit.
+    #[must_use]
+    pub const fn is_number(&self) -> bool {
+        matches!(self, Self::Integer(_) | Self::Float(_))
+    }
+
+    /// `canonical(data)`, which is also the stored form as JSON text: text is stripped, all is ASCII.
+    pub fn write_canonical(&self, out: &mut String) {
+        use std::fmt::Write as _;
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Boolean(true) => out.push_str("true"),
+            Self::Boolean(false) => out.push_str("false"),
+            // Writing to a String cannot fail.
+            Self::Integer(integer) => drop(write!(out, "{integer}")),
+            Self::Float(float) => canonical::dump_f64(out, *float),
+            Self::Text(text) => canonical::dump_str(out, canonical::strip(text)),
+        }
+    }
+}

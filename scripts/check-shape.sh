@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# What a reader relies on when looking for something: short files, one door per dangerous thing, one way for imports.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+problems=0
+problem() {
+    printf 'shape: %s\n' "$*" >&2
+    problems=1
+}
+
+while read -r lines file; do
+    [ "$file" = total ] || [ "$lines" -le 400 ] || problem "$file has $lines lines, at most 400"
+done < <(git ls-files -z '*.rs' '*.sh' '*.wit' | xargs -0 wc -l)
+
+# Each of these has one place.
+for door in 'Store::new(:runtime/src/sandbox/call.rs' 'Engine::new(:runtime/src/sandbox/engine.rs' 'Linker::new(:runtime/src/sandbox/v0_1_0.rs'; do
+    pattern=${door%%:runtime*} place=runtime${door#*:runtime}
+    found=$(git grep -lF "$pattern" -- 'runtime/src/*.rs' | tr '\n' ' ')
+    [ "$found" = "$place " ] || problem "$pattern belongs in $place, found in: $found"
+done
+
+# Modules of the host, and what each may use of the others.
+declare -A may_use=(
+    [tahoe]="json" [json]="tahoe" [answer]="descriptor json limits tahoe" [descriptor]="tahoe" [verdict]="answer"
+    [sandbox]="answer descriptor limits tahoe verdict" [store]="descriptor json tahoe verdict answer limits"
+    [pipeline]="answer sandbox store tahoe terminal verdict" [ingest]="cli descriptor json store tahoe terminal" [author]=""
+)
+for module in "${!may_use[@]}"; do
+    files=(runtime/src/"$module".rs runtime/src/"$module"/)
+    # Links in documentation may point anywhere.
+    for used in $(git grep -hE 'crate::' -- "${files[@]}" | grep -vE '^ *//' | grep -oE '\bcrate::[a-z_]+' | sort -u | sed 's/crate:://'); do
+        [ "$used" = "$module" ] || [[ " ${may_use[$module]} " == *" $used "* ]] || problem "$module must not use $used"
+    done
+done
+
+exit "$problems"

@@ -1,0 +1,64 @@
+# Sourced by the other scripts: finds the repository, and installs what is missing. Says what it installs.
+
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+# One target directory for everything, so that nothing is built twice.
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}"
+runtime="$CARGO_TARGET_DIR/release/runtime"
+
+say() { printf '== %s\n' "$*"; }
+
+fail() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# Installs Debian packages, as root or through sudo.
+apt_install() {
+    command -v apt-get >/dev/null || fail "$* is missing, and there is no apt-get to install it with"
+    local as_root=()
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || fail "$* is missing; install it as root: apt-get install $*"
+        as_root=(sudo)
+    fi
+    say "installing with apt-get: $*"
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+need_host_toolchain() {
+    if ! command -v cargo >/dev/null && [ -x "$HOME/.cargo/bin/cargo" ]; then
+        PATH="$HOME/.cargo/bin:$PATH"
+    fi
+    command -v cargo >/dev/null || fail "Rust is missing: install version $(rust_version) or later with rustup"
+    command -v cc >/dev/null || apt_install gcc libc6-dev
+}
+
+rust_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml; }
+
+# Filters are built for WebAssembly. With rustup that is one command; where its server is out of reach, Debian's own
+# Rust brings the sources of std, and `runtime build` builds that first.
+need_guest_toolchain() {
+    local target=wasm32-unknown-unknown
+    [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ] && return
+    [ -d "$(/usr/bin/rustc --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library/std" ] && command -v wasm-ld-19 >/dev/null && return
+    if command -v rustup >/dev/null; then
+        say "installing with rustup: the target $target"
+        timeout 120 rustup target add "$target" 2>/dev/null && return
+        say "rustup could not; taking Debian's Rust for the filters"
+    fi
+    apt_install rustc-web rust-web-src cargo-web lld-19
+}
+
+build_runtime() {
+    say "building the runtime (the first time takes minutes: it compiles a WebAssembly engine)"
+    cargo build --release --locked --quiet --bin runtime
+}
+
+build_filters() {
+    say "building the filters"
+    "$runtime" build filters/cowrie filters/sighting --output filters
+}

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Everything that must hold: format, lints, licences of dependencies, unit tests, the filters, and the product from end to end.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+need_host_toolchain
+need_guest_toolchain
+
+say "format"
+cargo fmt --all --check
+
+say "shape of the tree"
+scripts/check-shape.sh
+
+build_runtime
+build_filters
+
+say "lints"
+cargo clippy --release --locked --quiet --workspace --all-targets -- -D warnings
+
+say "documentation"
+RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --release --locked --quiet --workspace --no-deps --document-private-items
+
+say "tests"
+cargo test --release --locked --quiet --workspace
+
+say "licences and sources of dependencies"
+scripts/check-dependencies.sh
+
+say "all good"

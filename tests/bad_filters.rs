@@ -1,0 +1,106 @@
+//! Filters that loop, eat memory or trap, beside good ones.
+
+use serde_json::Value;
+
+use crate::support::{Archive, Ended, filter, guest, root, runtime};
+
+fn archive() -> Archive {
+    let archive = Archive::new();
+    archive.ingest(&root().join("fixtures/records/cowrie.jsonl"), "cowrie", "org", &["--received-at", "1767225600"]).expect(0);
+    archive
+}
+
+const LOOP: &str = "(loop (br 0)) unreachable";
+const MEMORY_BOMB: &str = "(loop (drop (memory.grow (i32.const 64))) (br 0)) unreachable";
+
+#[test]
+fn bad_filters_cost_their_own_records_and_nothing_of_the_others() {
+    let good = [filter("cowrie"), filter("sighting")];
+    let alone = archive();
+    alone.run(&good, &[]).expect(0);
+
+    let mixed = archive();
+    let mut filters = vec![
+        guest::file(&mixed, 1, "looping", LOOP),
+        guest::file(&mixed, 2, "greedy", MEMORY_BOMB),
+        guest::file(&mixed, 3, "trapping", "unreachable"),
+    ];
+    filters.extend(good);
+    let summary = mixed.run(&filters, &[]).expect(3).json();
+    for (index, name) in ["looping", "greedy", "trapping"].iter().enumerate() {
+        let summary = &summary["filters"][index];
+        assert_eq!((&summary["filter"], &summary["failed"]), (&Value::from(*name), &Value::from(29)));
+    }
+    assert_eq!(mixed.export(), alone.export());
+
+    let letters = runtime(["dead-letters", "list", "--json", "--store", &mixed.store()]).expect(0);
+    let letters: Vec<Value> = letters.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(letters.len(), 3 * 29);
+    for letter in &letters {
+        let kind = match letter["filter"].as_str().unwrap() {
+            "looping" => "fuel",
+            "greedy" => "memory",
+            _ => "trap",
+        };
+        assert_eq!(letter["kind"], kind, "{letter}");
+    }
+    // Settled: another run has nothing to do.
+    let again = mixed.run(&filters, &[]).expect(0).json();
+    assert_eq!(again["filters"][0]["attempts"], 0);
+}
+
+fn refused(archive: &Archive, filters: &[std::path::PathBuf], code: i32, words: &[&str]) {
+    let Ended { err, .. } = archive.run(filters, &[]).expect(code);
+    for word in words {
+        assert!(err.contains(word), "{word:?} is not in: {err}");
+    }
+}
+
+#[test]
+fn filters_that_cannot_run_are_refused_at_start_by_name() {
+    let archive = archive();
+    let missing = archive.path("*.wasm");
+    refused(&archive, &[missing], 1, &["*.wasm", "build"]);
+    let text = archive.file("text.wasm", "hello");
+    refused(&archive, &[filter("cowrie"), text], 1, &["text.wasm", "not WebAssembly"]);
+    let core = archive.file("core.wasm", wat::parse_str("(module)").unwrap());
+    refused(&archive, &[core], 1, &["core.wasm", "core module"]);
+    let other = archive.file("other.wasm", wat::parse_str("(component)").unwrap());
+    refused(&archive, &[other], 1, &["other.wasm", "does not export cybexp:tahoe/filter@0.1.0"]);
+    let whole = std::fs::read(filter("cowrie")).unwrap();
+    let half = archive.file("half.wasm", &whole[..whole.len() / 2]);
+    refused(&archive, &[half], 1, &["half.wasm", "not a valid component"]);
+    let large = archive.file("large.wasm", [b"\0asm\x0d\0\x01\0".as_slice(), &vec![0; 9 << 20]].concat());
+    refused(&archive, &[large], 1, &["large.wasm", "at most"]);
+    let twin = archive.file("twin.wasm", whole);
+    refused(&archive, &[filter("cowrie"), twin], 1, &["twin.wasm", "d2076b75-715e-4e4d-ae0a-a291cc6d90b7"]);
+    refused(&archive, &[archive.path(".")], 1, &["not a regular file"]);
+}
+
+#[test]
+fn a_filter_that_fails_to_describe_itself_is_refused() {
+    let archive = archive();
+    // The start function runs when the component is instantiated: on the fuel of setup.
+    let looping = guest::component(4, "start", "unreachable", "(func $start (loop (br 0))) (start $start)");
+    let looping = archive.file("start.wasm", looping);
+    refused(&archive, &[looping], 1, &["start.wasm", "fuel"]);
+    let nameless = guest::file(&archive, 5, "No Name", "unreachable");
+    refused(&archive, &[nameless], 1, &["descriptor", "name"]);
+}
+
+#[test]
+fn options_that_a_filter_does_not_have_are_refused_at_start() {
+    let archive = archive();
+    let filters = [filter("sighting")];
+    for (option, words) in [
+        ("sighting.nonsense=1", "no option \"nonsense\"; it has: honeypot"),
+        ("sighting.honeypot=maybe", "allowed: on, off"),
+        ("cowrie.x=1", "does not run"),
+        ("nonsense", "expected FILTER.KEY=VALUE"),
+    ] {
+        let err = archive.run(&filters, &["--option", option]).expect(2).err;
+        assert!(err.contains(words), "{option}: {err}");
+    }
+    let summary = archive.run(&filters, &["--option", "sighting.honeypot=off"]).expect(0).json();
+    assert_eq!((&summary["filters"][0]["done"], &summary["filters"][0]["documents"]), (&Value::from(29), &Value::from(0)));
+}

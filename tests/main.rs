@@ -1,0 +1,19 @@
+//! The product from end to end: the `runtime` binary, real filters, a real store on disk. Needs the filters to be built
+//! (`scripts/build-filters.sh`).
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests say what they expect by failing")]
+
+/// Bad filters beside good ones.
+mod bad_filters;
+/// Bad files, bad arguments, exit codes.
+mod bad_input;
+/// Killed at any moment, restarted, run by many.
+mod durability;
+/// Every golden case through the binary.
+mod goldens;
+/// Organisations that share an archive.
+mod organisations;
+/// What a person sees.
+mod output;
+/// The binary, stores in temporary folders, components made from text.
+mod support;
