@@ -13,6 +13,7 @@ scripts/check-shape.sh
 
 build_runtime
 build_filters
+"$runtime" build tests/guests/constructor --output tests/guests
 
 say "lints"
 cargo clippy --release --locked --quiet --workspace --all-targets -- -D warnings

@@ -9,7 +9,7 @@ use tahoe_runtime::tahoe::canonical::canonical;
 use crate::support::{Archive, filter, fixture};
 
 /// A document in a form whose equality is the equality of documents.
-fn comparable(document: &Value) -> BTreeMap<String, Value> {
+pub(crate) fn comparable(document: &Value) -> BTreeMap<String, Value> {
     let field = |(key, value): (&String, &Value)| {
         let value = match key.as_str() {
             "data" => Value::from(canonical(value)),
@@ -25,7 +25,7 @@ fn comparable(document: &Value) -> BTreeMap<String, Value> {
     document.as_object().unwrap().iter().map(field).collect()
 }
 
-fn by_hash(documents: impl IntoIterator<Item = BTreeMap<String, Value>>) -> BTreeMap<String, BTreeMap<String, Value>> {
+pub(crate) fn by_hash(documents: impl IntoIterator<Item = BTreeMap<String, Value>>) -> BTreeMap<String, BTreeMap<String, Value>> {
     documents.into_iter().map(|document| (document["_hash"].to_string(), document)).collect()
 }
 

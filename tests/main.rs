@@ -11,6 +11,8 @@ mod bad_input;
 mod durability;
 /// Every golden case through the binary.
 mod goldens;
+/// The model of documents, through a component that makes what it is told.
+mod model;
 /// Organisations that share an archive.
 mod organisations;
 /// What a person sees.

@@ -19,6 +19,13 @@ pub(crate) fn filter(name: &str) -> PathBuf {
     path
 }
 
+/// A built filter that only tests use.
+pub(crate) fn test_filter(name: &str) -> PathBuf {
+    let path = root().join("tests/guests").join(format!("{name}.wasm"));
+    assert!(path.exists(), "{} is missing: scripts/test.sh builds it", path.display());
+    path
+}
+
 /// A JSON file in `fixtures/`.
 pub(crate) fn fixture(path: &str) -> Value {
     let path = root().join("fixtures").join(path);
