@@ -7,6 +7,8 @@
 mod bad_filters;
 /// Bad files, bad arguments, exit codes.
 mod bad_input;
+/// What authors are told, against what the host does.
+mod contract;
 /// Killed at any moment, restarted, run by many.
 mod durability;
 /// Every golden case through the binary.

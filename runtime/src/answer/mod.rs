@@ -13,7 +13,6 @@ pub use build::build;
 pub use check::{Checked, Rules, check};
 
 use serde::{Deserialize, Serialize};
-use sha2::Digest as _;
 
 use crate::tahoe::{Category, Hash, Scalar};
 
@@ -37,20 +36,8 @@ impl Answer {
     /// The digest that the ledger keeps: SHA-256 of the answer as JSON, fields in the order of the contract.
     #[must_use]
     pub fn digest(&self) -> Hash {
-        struct Into<'a>(&'a mut sha2::Sha256);
-        impl std::io::Write for Into<'_> {
-            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-                self.0.update(bytes);
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
-            }
-        }
-        let mut hasher = sha2::Sha256::new();
-        // Neither the answer's types nor the writer can fail.
-        let _ = serde_json::to_writer(Into(&mut hasher), self);
-        Hash::from_bytes(hasher.finalize().into())
+        // Plain data always serialises. Into one buffer, so that it is hashed in one piece.
+        Hash::of(&[&serde_json::to_vec(self).unwrap_or_default()])
     }
 }
 

@@ -9,13 +9,16 @@ use serde::Serialize;
 
 use super::schedule::{Next, Schedule};
 use super::{Chatter, Counters, Imbalance, Member, attempt};
-use crate::store::{ClaimSize, Committed, Settled, Store, StoreError, SubmissionKey, Tally, Work};
+use crate::store::{ClaimSize, Committed, Settled, Store, StoreError, SubmissionKey, Tally, Verdict, Work};
 
 /// What one claim takes from the store: enough that a commit is cheap per record, little enough that memory stays small.
 const CLAIM: ClaimSize = ClaimSize { records: 1024, bytes: 4 * 1024 * 1024 };
 
 /// How long a worker stays with one filter before it commits and asks whose turn it is.
 const TURN: Duration = Duration::from_millis(250);
+
+/// Bytes of documents after which a worker commits, whatever else: a filter may make much of little.
+const BATCH_BYTES: usize = 32 * 1024 * 1024;
 
 /// How long an idle worker waits before it looks at the store again.
 const POLL: Duration = Duration::from_secs(1);
@@ -212,9 +215,14 @@ impl<'a> Run<'a> {
             }
         }
         let mut settled: Vec<Settled> = Vec::with_capacity(waiting.len());
+        let mut weight = 0;
         while let Some(work) = waiting.pop_front() {
-            settled.push(attempt(&member.filter, &work));
-            if start.elapsed() > TURN || self.settings.stop.load(Ordering::Relaxed) {
+            let result = attempt(&member.filter, &work);
+            if let Verdict::Done(graph, _) = &result.verdict {
+                weight += graph.weight();
+            }
+            settled.push(result);
+            if start.elapsed() > TURN || weight > BATCH_BYTES || self.settings.stop.load(Ordering::Relaxed) {
                 break;
             }
         }

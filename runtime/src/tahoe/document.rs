@@ -173,3 +173,19 @@ pub struct Graph {
     /// node outside events and sessions its hash and `_ref`.
     pub record_references: Vec<u32>,
 }
+
+impl Graph {
+    /// About how many bytes of memory the documents take.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let weight = |document: &Document| {
+            let references = match &document.body {
+                Body::Attribute => 0,
+                Body::Object { references, .. } | Body::Session { references, .. } => references.len(),
+                Body::Event { references, .. } => references.len(),
+            };
+            size_of::<Document>() + document.data.len() + references * size_of::<Context>()
+        };
+        self.documents.iter().map(weight).sum()
+    }
+}
