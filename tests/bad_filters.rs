@@ -81,8 +81,8 @@ fn filters_that_cannot_run_are_refused_at_start_by_name() {
 fn a_filter_that_fails_to_describe_itself_is_refused() {
     let archive = archive();
     // The start function runs when the component is instantiated: on the fuel of setup.
-    let looping = guest::component(4, "start", "unreachable", "(func $start (loop (br 0))) (start $start)");
-    let looping = archive.file("start.wasm", looping);
+    let looping = guest::Guest { fields: "(func $start (loop (br 0))) (start $start)", ..guest::Guest::default() };
+    let looping = archive.file("start.wasm", looping.bytes());
     refused(&archive, &[looping], 1, &["start.wasm", "fuel"]);
     let nameless = guest::file(&archive, 5, "No Name", "unreachable");
     refused(&archive, &[nameless], 1, &["descriptor", "name"]);

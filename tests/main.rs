@@ -7,6 +7,8 @@
 mod bad_filters;
 /// Bad files, bad arguments, exit codes.
 mod bad_input;
+/// Every budget of a call trips, and only for that call.
+mod budgets;
 /// What authors are told, against what the host does.
 mod contract;
 /// Killed at any moment, restarted, run by many.

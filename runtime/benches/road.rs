@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tahoe_runtime::answer::{Answer, Rules, build, check};
 use tahoe_runtime::json;
+use tahoe_runtime::limits::Limits;
 use tahoe_runtime::pipeline::{Member, attempt};
 use tahoe_runtime::sandbox::{ENGINE, Filter, Record, Sandbox};
 use tahoe_runtime::store::{self, ClaimSize, NewRecord, Settled};
@@ -28,7 +29,7 @@ fn main() {
     let corpus = corpus();
     let sandbox = Arc::new(Sandbox::new(1).unwrap());
     let wasm = std::fs::read("../filters/cowrie.wasm").expect("scripts/build-filters.sh builds it");
-    let member = Member::new(sandbox.load(wasm.into()).unwrap());
+    let member = Member::new(sandbox.load(wasm.into(), Limits::PURE).unwrap());
     let filter = &member.filter;
 
     let mut rows: Vec<(&str, Vec<Duration>)> =

@@ -9,35 +9,64 @@ use super::{Archive, root};
 /// Where the descriptor lies in the module's memory.
 const BASE: usize = 1024;
 
-/// A filter for `cowrie` and `sighting` records with this body of `parse` (core parameters: three strings and an f64) and these further fields of its module.
-pub(crate) fn component(number: u8, name: &str, parse: &str, fields: &str) -> Vec<u8> {
-    let module = format!(
-        r#"(module
-            (memory (export "memory") 2)
-            (data (i32.const {BASE}) "{descriptor}")
-            (global $next (mut i32) (i32.const 65536))
-            (func (export "cybexp:tahoe/filter@0.1.0#describe") (result i32) (i32.const {BASE}))
-            (func (export "cybexp:tahoe/filter@0.1.0#parse")
-                (param i32 i32 i32 i32 i32 i32 f64) (result i32) {parse})
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-                (local $at i32)
-                (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
-                (global.set $next (i32.add (local.get $at) (local.get 3)))
-                (local.get $at))
-            {fields})"#,
-        descriptor = escaped(&descriptor(number, name)),
-    );
-    let mut bytes = wat::parse_str(module).unwrap();
-    let mut resolve = wit_parser::Resolve::default();
-    let (package, _) = resolve.push_path(root().join("wit")).unwrap();
-    let world = resolve.select_world(&[package], Some("tahoe-filter")).unwrap();
-    embed_component_metadata(&mut bytes, &resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default().validate(true).module(&bytes).unwrap().encode().unwrap()
+/// A filter for `cowrie` and `sighting` records, in parts of a core module.
+pub(crate) struct Guest<'a> {
+    /// The last byte of the filter's id.
+    pub(crate) number: u8,
+    pub(crate) name: &'a str,
+    /// Imports, before everything else.
+    pub(crate) imports: &'a str,
+    /// The body of `parse`: parameters are three strings (pointer, length) and an f64; it returns a pointer.
+    pub(crate) parse: &'a str,
+    /// The body of the allocator: parameters old pointer, old size, alignment, new size; local `$at`.
+    pub(crate) realloc: &'a str,
+    /// Whatever else the module has.
+    pub(crate) fields: &'a str,
 }
 
-/// As [`component`], in a file beside an archive's store.
+impl Default for Guest<'_> {
+    fn default() -> Self {
+        Self { number: 9, name: "guest", imports: "", parse: EMPTY_ANSWER, realloc: BUMP, fields: "" }
+    }
+}
+
+/// A body of `parse` that answers with nothing: memory is zero there, and so are the case `ok` and three empty lists.
+pub(crate) const EMPTY_ANSWER: &str = "(i32.const 512)";
+
+/// An allocator that never frees.
+const BUMP: &str = "(local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+    (global.set $next (i32.add (local.get $at) (local.get 3)))
+    (local.get $at)";
+
+impl Guest<'_> {
+    /// The component.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let Self { number, name, imports, parse, realloc, fields } = self;
+        let module = format!(
+            r#"(module
+                {imports}
+                (memory (export "memory") 2)
+                (data (i32.const {BASE}) "{descriptor}")
+                (global $next (mut i32) (i32.const 65536))
+                (func (export "cybexp:tahoe/filter@0.1.0#describe") (result i32) (i32.const {BASE}))
+                (func $parse (export "cybexp:tahoe/filter@0.1.0#parse")
+                    (param i32 i32 i32 i32 i32 i32 f64) (result i32) {parse})
+                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32) {realloc})
+                {fields})"#,
+            descriptor = escaped(&descriptor(*number, name)),
+        );
+        let mut bytes = wat::parse_str(module).unwrap();
+        let mut resolve = wit_parser::Resolve::default();
+        let (package, _) = resolve.push_path(root().join("wit")).unwrap();
+        let world = resolve.select_world(&[package], Some("tahoe-filter")).unwrap();
+        embed_component_metadata(&mut bytes, &resolve, world, StringEncoding::UTF8).unwrap();
+        ComponentEncoder::default().validate(true).module(&bytes).unwrap().encode().unwrap()
+    }
+}
+
+/// A component with this body of `parse`, in a file beside an archive's store.
 pub(crate) fn file(archive: &Archive, number: u8, name: &str, parse: &str) -> PathBuf {
-    archive.file(&format!("{name}.wasm"), component(number, name, parse, ""))
+    archive.file(&format!("{name}.wasm"), Guest { number, name, parse, ..Guest::default() }.bytes())
 }
 
 /// The record `descriptor` of `wit/types.wit` in memory: eight fields of a pointer and a length each, then what they point to.

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use crate::author;
 use crate::cli::BuildArgs;
 use crate::exit::Exit;
+use crate::limits::Limits;
 use crate::sandbox::Sandbox;
 
 /// Builds each crate and writes NAME.wasm, NAME being what the filter calls itself.
@@ -18,7 +19,7 @@ pub(super) fn run(args: &BuildArgs) -> anyhow::Result<Exit> {
         let component = author::build(directory)?;
         let size = component.len();
         let filter = sandbox
-            .load(component.clone().into())
+            .load(component.clone().into(), Limits::PURE)
             .with_context(|| format!("{} was built, but no runtime would take it", directory.display()))?;
         let descriptor = filter.descriptor();
         let path = args.output.as_ref().unwrap_or(directory).join(format!("{}.wasm", descriptor.name));

@@ -40,7 +40,7 @@ pub(super) fn load(paths: &[PathBuf], options: &[String], workers: u16) -> anyho
     let mut loaded: Vec<(&Path, Filter)> = Vec::new();
     for path in paths {
         let bytes = read_component(path)?;
-        let filter = sandbox.load(bytes).with_context(|| format!("the filter {} is refused", path.display()))?;
+        let filter = sandbox.load(bytes, Limits::PURE).with_context(|| format!("the filter {} is refused", path.display()))?;
         let descriptor = filter.descriptor();
         for (other_path, other) in &loaded {
             let same = if other.descriptor().id == descriptor.id {

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::filters::read_component;
 use crate::cli::InspectArgs;
 use crate::exit::Exit;
+use crate::limits::Limits;
 use crate::sandbox::{ENGINE, Filter, Refusal, Sandbox};
 use crate::tahoe::Hash;
 use crate::terminal::escape;
@@ -18,7 +19,7 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<Exit> {
     let digest = Hash::of(&[&bytes]);
     let size = bytes.len();
     let sandbox = Arc::new(Sandbox::new(1).map_err(|error| anyhow::anyhow!("cannot start the WebAssembly engine: {error:#}"))?);
-    let admitted = sandbox.load(bytes);
+    let admitted = sandbox.load(bytes, Limits::PURE);
     let mut out = io::stdout().lock();
     match (&admitted, args.json) {
         (Ok(filter), true) => writeln!(out, "{}", json(filter, size))?,

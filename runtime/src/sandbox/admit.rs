@@ -74,13 +74,12 @@ pub struct Filter {
 }
 
 impl Sandbox {
-    /// Admits a component: checks it from the outside in, and asks it what it is. Nothing else of it runs.
+    /// Admits a component under these limits: checks it from the outside in, and asks it what it is. Nothing else of it runs.
     ///
     /// # Errors
     /// The first reason to refuse it.
-    pub fn load(self: &Arc<Self>, bytes: Arc<[u8]>) -> Result<Filter, Refusal> {
+    pub fn load(self: &Arc<Self>, bytes: Arc<[u8]>, limits: Limits) -> Result<Filter, Refusal> {
         check_header(&bytes)?;
-        let limits = Limits::PURE;
         let engine = self.pooled();
         let component = Component::new(engine, &bytes).map_err(|error| Refusal::Invalid(cut(&format!("{error:#}"))))?;
         let imports = check_interfaces(engine, &component)?;
@@ -131,6 +130,9 @@ fn check_interfaces(engine: &Engine, component: &Component) -> Result<Vec<String
     }
 }
 
+/// The engine counts initial memory in pages; other page sizes are off.
+const WASM_PAGE_BYTES: u64 = 64 * 1024;
+
 /// Checks what the component would take before its first instruction.
 fn check_resources(component: &Component, limits: &Limits) -> Result<(), Refusal> {
     let Some(resources) = component.resources_required() else {
@@ -139,7 +141,11 @@ fn check_resources(component: &Component, limits: &Limits) -> Result<(), Refusal
     let checks = [
         ("memories", u64::from(resources.num_memories), limits.memories),
         ("tables", u64::from(resources.num_tables), limits.tables),
-        ("initial bytes of one memory", resources.max_initial_memory_size.unwrap_or(0), limits.memory.of(0)),
+        (
+            "initial bytes of one memory",
+            resources.max_initial_memory_size.unwrap_or(0).saturating_mul(WASM_PAGE_BYTES),
+            limits.memory.of(0),
+        ),
         ("initial entries of one table", resources.max_initial_table_size.unwrap_or(0), limits.table_entries),
     ];
     match checks.into_iter().find(|(_, found, limit)| found > limit) {

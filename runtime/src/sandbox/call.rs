@@ -139,23 +139,21 @@ pub(super) fn run<T>(
 
 /// Counts what came back, and cuts a reason to its length.
 pub(super) fn finish(result: Result<Outcome, Failure>, mut report: Report, limits: &Limits, input: u64) -> Called {
+    let returned = match &result {
+        Ok(Outcome::Answered(answer)) => answer_bytes(answer),
+        Ok(Outcome::Rejected(reason)) => reason.len() as u64,
+        Ok(Outcome::Failed(_)) | Err(_) => 0,
+    };
+    report.output = report.output.saturating_add(returned);
+    let limit = limits.output.of(input);
     let outcome = match result {
         Err(failure) => Outcome::Failed(failure),
-        Ok(Outcome::Answered(answer)) => {
-            report.output = report.output.saturating_add(answer_bytes(&answer));
-            let limit = limits.output.of(input);
-            if report.output > limit {
-                let exceeded = Exceeded::new(FailureKind::Output, "bytes handed to the host", report.output, limit);
-                Outcome::Failed(Failure::new(exceeded.kind, exceeded.to_string()))
-            } else {
-                Outcome::Answered(answer)
-            }
+        Ok(_) if report.output > limit => {
+            let exceeded = Exceeded::new(FailureKind::Output, "bytes handed to the host", report.output, limit);
+            Outcome::Failed(Failure::new(exceeded.kind, exceeded.to_string()))
         }
-        Ok(Outcome::Rejected(reason)) => {
-            report.output = report.output.saturating_add(reason.len() as u64);
-            Outcome::Rejected(cut(&reason))
-        }
-        Ok(Outcome::Failed(failure)) => Outcome::Failed(failure),
+        Ok(Outcome::Rejected(reason)) => Outcome::Rejected(cut(&reason)),
+        Ok(outcome) => outcome,
     };
     Called { outcome, report }
 }
