@@ -8,7 +8,7 @@ use crate::support::root;
 #[test]
 fn the_limits_that_the_sdk_tells_authors_are_those_of_the_host() {
     let host = Limits::PURE;
-    for input in [0_usize, 1, 7, 8, 15, 16, 63, 64, 1_000, 330, 17_700_000] {
+    for input in [0_usize, 1, 7, 8, 15, 16, 63, 64, 1_000, 330, 15 << 20, 88_000_000] {
         let told = sdk::Limits::for_input(input);
         let input = input as u64;
         assert_eq!(told.nodes as u64, host.nodes.of(input));
@@ -42,6 +42,8 @@ fn the_numbers_in_the_contract_are_those_of_the_host() {
         format!("{} + input / {} sessions", host.sessions.constant, host.sessions.divisor),
         format!("at most {} KiB + {} × input bytes", kib(host.text.constant), host.text.factor),
         format!("at most {} KiB + {} × input bytes", kib(host.expanded.constant), host.expanded.factor),
+        format!("never more than {} MiB", mib(host.expanded_ceiling)),
+        format!("counts as {} MiB", mib(Limits::INPUT_BYTES)),
         format!("at most {} + input / {} times", grouped(host.references.constant), host.references.divisor),
         format!("1 to {} of them", grouped(host.children)),
         format!("nest at most {} deep", host.depth),

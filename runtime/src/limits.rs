@@ -25,9 +25,10 @@ impl Budget {
         Self { constant, factor: 1, divisor }
     }
 
-    /// The budget for an input of so many bytes, saturating.
+    /// The budget for an input of so many bytes, of which [`Limits::INPUT_BYTES`] count; saturating.
     #[must_use]
     pub const fn of(self, input: u64) -> u64 {
+        let input = if input > Limits::INPUT_BYTES { Limits::INPUT_BYTES } else { input };
         self.constant.saturating_add(input.saturating_mul(self.factor) / self.divisor)
     }
 }
@@ -74,6 +75,8 @@ pub struct Limits {
     pub text: Budget,
     /// Bytes of all documents' `data`, and bytes of all their canonical forms.
     pub expanded: Budget,
+    /// Bytes that `expanded` never exceeds, whatever the input: the host holds the documents of an answer in memory.
+    pub expanded_ceiling: u64,
     /// Entries of all documents' `_ref`, the raw record's included.
     pub references: Budget,
     /// Bytes of one document.
@@ -105,11 +108,15 @@ impl Limits {
         sub_type: 128,
         text: Budget::per_byte(64 * KIB, 3),
         expanded: Budget::per_byte(256 * KIB, 64),
+        expanded_ceiling: 256 * MIB,
         references: Budget::per_bytes(1024, 2),
         document: 15 * MIB,
         log_lines: 32,
         log_line: 512,
     };
+    /// The most bytes of input that count. The text of a record of at most 15 MiB as BSON is up to six times longer if it is full of
+    /// escapes; what the record may cost does not grow with these.
+    pub const INPUT_BYTES: u64 = 15 * MIB;
     /// The largest component, in bytes.
     pub const COMPONENT_BYTES: u64 = 8 * MIB;
 }

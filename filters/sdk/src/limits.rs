@@ -4,6 +4,8 @@
 //! fail: a filter leaves out what is too much and logs it, or rejects. An answer beyond the limits that the SDK can count becomes a
 //! rejection before it leaves the guest.
 
+/// The most bytes of input that count for a limit.
+pub const INPUT_BYTES: usize = 15 << 20;
 /// Bytes of a rejection's reason that are kept.
 pub const REASON_BYTES: usize = 512;
 /// Bytes of one log line that are kept.
@@ -33,8 +35,9 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits of an answer to `input_bytes` bytes of data.
+    /// The limits of an answer to `input_bytes` bytes of data, of which [`INPUT_BYTES`] count.
     pub const fn for_input(input_bytes: usize) -> Self {
+        let input_bytes = if input_bytes > INPUT_BYTES { INPUT_BYTES } else { input_bytes };
         Self {
             nodes: 256 + input_bytes / 8,
             events: 64 + input_bytes / 16,

@@ -30,6 +30,7 @@ pub fn build(checked: &Checked, orgid: &str) -> Result<Graph, AnswerError> {
     for (session, events) in answer.sessions.iter().zip(events_of) {
         builder.session(session, &events)?;
     }
+    builder.tidy_sessions();
     let record_references = builder.record_references();
     Ok(Graph { documents: builder.documents, record_references })
 }
@@ -37,7 +38,7 @@ pub fn build(checked: &Checked, orgid: &str) -> Result<Graph, AnswerError> {
 #[derive(Default)]
 struct Builder {
     documents: Vec<Document>,
-    /// The canonical form of each document's data.
+    /// The canonical form of each node's data, by document. Nodes come first, and nothing refers to what comes after.
     canonical: Vec<String>,
     by_hash: HashMap<Hash, u32>,
     /// The document of each node.
@@ -52,13 +53,13 @@ impl Builder {
                 value.write_canonical(&mut canonical);
                 let hash = Hash::of(&[Itype::Attribute.name().as_bytes(), sub_type.as_bytes(), canonical.as_bytes()]);
                 let data = canonical.clone();
-                self.insert(Document { hash, sub_type: sub_type.clone(), data, body: Body::Attribute }, canonical)
+                self.insert(Document { hash, sub_type: sub_type.clone(), data, body: Body::Attribute }, Some(canonical))
             }
             Node::Object { sub_type, children } => {
                 let family = self.family(children);
                 let hash = Hash::of(&[Itype::Object.name().as_bytes(), sub_type.as_bytes(), family.canonical.as_bytes()]);
                 let body = Body::Object { children: family.children, references: family.references };
-                self.insert(Document { hash, sub_type: sub_type.clone(), data: family.data, body }, family.canonical)
+                self.insert(Document { hash, sub_type: sub_type.clone(), data: family.data, body }, Some(family.canonical))
             }
         }
     }
@@ -83,7 +84,7 @@ impl Builder {
         let body =
             Body::Event { orgid: orgid.to_owned(), timestamp, category: event.category, children: family.children, references };
         let document = Document { hash, sub_type: event.sub_type.clone(), data: family.data, body };
-        self.insert(document, family.canonical)
+        self.insert(document, None)
     }
 
     /// Notes the context in which an event saw some of its nodes.
@@ -107,7 +108,6 @@ impl Builder {
         let hash = Hash::of(&[Itype::Session.name().as_bytes(), session.sub_type.as_bytes(), family.canonical.as_bytes()]);
         let mut references = family.references;
         references.extend(events);
-        as_set(&mut references);
         let body = Body::Session {
             children: family.children,
             references,
@@ -116,17 +116,17 @@ impl Builder {
             duration: session.duration.map(|seconds| seconds + 0.0),
         };
         let document = Document { hash, sub_type: session.sub_type.clone(), data: family.data, body };
-        self.insert(document, family.canonical).map(|_| ())
+        self.insert(document, None).map(|_| ())
     }
 
     /// Adds a document, or joins it with the equal one that this answer already has.
-    fn insert(&mut self, document: Document, canonical: String) -> Result<u32, AnswerError> {
+    fn insert(&mut self, document: Document, canonical: Option<String>) -> Result<u32, AnswerError> {
         match self.by_hash.entry(document.hash) {
             Entry::Vacant(entry) => {
                 let index = self.documents.len() as u32;
                 entry.insert(index);
                 self.documents.push(document);
-                self.canonical.push(canonical);
+                self.canonical.extend(canonical);
                 Ok(index)
             }
             Entry::Occupied(entry) => {
@@ -135,6 +135,15 @@ impl Builder {
                     join(known, document)?;
                 }
                 Ok(index)
+            }
+        }
+    }
+
+    /// Makes sets of the references of sessions that were joined: once, and not with every join, of which there may be many.
+    fn tidy_sessions(&mut self) {
+        for document in &mut self.documents {
+            if let Body::Session { references, .. } = &mut document.body {
+                as_set(references);
             }
         }
     }
@@ -266,8 +275,8 @@ fn join(known: &mut Document, other: Document) -> Result<(), AnswerError> {
             Body::Session { references, start_time, end_time, duration, .. },
             Body::Session { references: others, start_time: start, end_time: end, duration: seconds, .. },
         ) => {
+            // Sorted and without duplicates again in `tidy_sessions`.
             references.extend(others);
-            as_set(references);
             *start_time = earliest(*start_time, start);
             *end_time = latest(*end_time, end);
             *duration = latest(*duration, seconds);

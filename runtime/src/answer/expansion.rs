@@ -5,6 +5,7 @@
 
 use super::{Answer, AnswerError, Node};
 use crate::limits::Limits;
+use crate::tahoe::Scalar;
 use crate::tahoe::measure::Size;
 
 /// What one document, written out, takes.
@@ -15,89 +16,107 @@ struct Expanded {
     references: u64,
 }
 
-/// What all documents of an answer take together.
-#[derive(Default)]
+impl Expanded {
+    /// What it adds to a document that it is a child of: `"type": [child]`, as if it had a list of its own, and the reference to it.
+    fn as_child(self, sub_type: &str) -> Self {
+        let list = Size::list(self.canonical.dumped(), 1).dumped();
+        Self {
+            canonical: Size::of_str(sub_type) + list + Size::plain(4),
+            data: self.data.saturating_add(sub_type.len() as u64 + 8),
+            references: self.references.saturating_add(1),
+        }
+    }
+}
+
+/// What all documents of an answer take together, and what they may.
 struct Total {
     canonical: u64,
     data: u64,
     references: u64,
+    bytes_limit: u64,
+    references_limit: u64,
+    document_limit: u64,
 }
 
 /// Bytes that a document takes beside its data and references, generously.
 const FIXED: u64 = 512;
-/// Bytes of one reference in a document: 64 digits, a key and a length, in up to two lists.
-const REFERENCE: u64 = 160;
+/// Bytes of one reference in a document: 64 digits, a key of up to seven and a length, in up to three lists.
+const REFERENCE: u64 = 240;
 
 /// Refuses an answer whose documents would be out of proportion to the record. The answer's indices must have been checked.
+/// Ends with the first document that is too much: what a guest can refer to is more than what it may.
 pub(super) fn check_expansion(answer: &Answer, limits: &Limits, input: u64) -> Result<(), AnswerError> {
-    let mut total = Total::default();
-    let mut nodes: Vec<Expanded> = Vec::with_capacity(answer.nodes.len());
-    for node in &answer.nodes {
-        let expanded = match node {
-            Node::Attribute { value, .. } => {
+    let mut total = Total {
+        canonical: 0,
+        data: 0,
+        // The raw record may refer to nodes that are in no event.
+        references: answer.nodes.len() as u64,
+        bytes_limit: limits.expanded.of(input).min(limits.expanded_ceiling),
+        references_limit: limits.references.of(input),
+        document_limit: limits.document,
+    };
+    // What each node adds to its parents: computed once, however many there are.
+    let mut children: Vec<Expanded> = Vec::with_capacity(answer.nodes.len());
+    for (index, node) in answer.nodes.iter().enumerate() {
+        let (sub_type, expanded) = match node {
+            Node::Attribute { sub_type, value } => {
                 let canonical = match value {
-                    crate::tahoe::Scalar::Text(text) => Size::of_str(text),
-                    _ => Size::plain(24),
+                    Scalar::Text(text) => Size::of_str(text),
+                    Scalar::Null | Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Float(_) => Size::plain(24),
                 };
-                Expanded { canonical, data: canonical.length, references: 0 }
+                (sub_type, Expanded { canonical, data: canonical.length, references: 0 })
             }
-            Node::Object { children, .. } => whole(answer, &nodes, children),
+            Node::Object { sub_type, children: of_object } => (sub_type, whole(&children, of_object)),
         };
-        total.add(expanded, limits)?;
-        nodes.push(expanded);
+        total.add(expanded, 0).map_err(|e| AnswerError(format!("node {index}: {e}")))?;
+        children.push(expanded.as_child(sub_type));
     }
     for (index, event) in answer.events.iter().enumerate() {
-        let expanded = whole(answer, &nodes, &event.children);
-        total.add(expanded, limits).map_err(|e| AnswerError(format!("event {index}: {e}")))?;
+        let expanded = whole(&children, &event.children);
         // The raw record refers to the event and to all that it refers to; its session to the event.
-        total.references = total.references.saturating_add(expanded.references).saturating_add(2);
+        let further = expanded.references.saturating_add(2);
+        total.add(expanded, further).map_err(|e| AnswerError(format!("event {index}: {e}")))?;
     }
-    for session in &answer.sessions {
-        total.add(whole(answer, &nodes, &session.key), limits)?;
-        total.references = total.references.saturating_add(1);
-    }
-    // The raw record may refer to nodes that are in no event.
-    total.references = total.references.saturating_add(answer.nodes.len() as u64);
-
-    let bytes = limits.expanded.of(input);
-    if total.data > bytes || total.canonical > bytes {
-        let found = total.data.max(total.canonical);
-        return Err(AnswerError(format!("written out, the documents take {found} bytes, at most {bytes} for this record")));
-    }
-    let references = limits.references.of(input);
-    if total.references > references {
-        return Err(AnswerError(format!(
-            "the documents refer {} times to others, at most {references} for this record",
-            total.references
-        )));
+    for (index, session) in answer.sessions.iter().enumerate() {
+        let expanded = whole(&children, &session.key);
+        total.add(expanded, 1).map_err(|e| AnswerError(format!("session {index}: {e}")))?;
     }
     Ok(())
 }
 
 impl Total {
-    fn add(&mut self, document: Expanded, limits: &Limits) -> Result<(), AnswerError> {
+    /// Adds a document and the references that others have because of it.
+    fn add(&mut self, document: Expanded, further: u64) -> Result<(), AnswerError> {
         let size = document.data.saturating_add(document.references.saturating_mul(REFERENCE)).saturating_add(FIXED);
-        if size > limits.document {
-            return Err(AnswerError(format!("a document of {size} bytes, at most {}", limits.document)));
+        if size > self.document_limit {
+            return Err(AnswerError(format!("a document of {size} bytes, at most {}", self.document_limit)));
         }
         self.canonical = self.canonical.saturating_add(document.canonical.length);
         self.data = self.data.saturating_add(document.data);
-        self.references = self.references.saturating_add(document.references);
+        self.references = self.references.saturating_add(document.references).saturating_add(further);
+        let bytes = self.data.max(self.canonical);
+        if bytes > self.bytes_limit {
+            let limit = self.bytes_limit;
+            return Err(AnswerError(format!(
+                "written out, the documents up to here take {bytes} bytes, at most {limit} for this record"
+            )));
+        }
+        if self.references > self.references_limit {
+            let (found, limit) = (self.references, self.references_limit);
+            return Err(AnswerError(format!(
+                "the documents up to here refer {found} times to others, at most {limit} for this record"
+            )));
+        }
         Ok(())
     }
 }
 
-/// A document with these children: `{"type": [child, …], …}`, each child counted as if it had a list of its own.
-fn whole(answer: &Answer, nodes: &[Expanded], children: &[u32]) -> Expanded {
-    let mut sum = Expanded { canonical: Size::plain(2), data: 2, references: 0 };
-    for &child in children {
-        let index = child as usize;
-        let (Some(expanded), Some(node)) = (nodes.get(index), answer.nodes.get(index)) else { continue };
-        let (Node::Attribute { sub_type, .. } | Node::Object { sub_type, .. }) = node;
-        let list = Size::list(expanded.canonical.dumped(), 1).dumped();
-        sum.canonical = sum.canonical + Size::of_str(sub_type) + list + Size::plain(4);
-        sum.data = sum.data.saturating_add(expanded.data).saturating_add(sub_type.len() as u64 + 8);
-        sum.references = sum.references.saturating_add(expanded.references).saturating_add(1);
-    }
-    sum
+/// A document with these children: `{"type": [child, …], …}`.
+fn whole(nodes: &[Expanded], children: &[u32]) -> Expanded {
+    let empty = Expanded { canonical: Size::plain(2), data: 2, references: 0 };
+    children.iter().filter_map(|&child| nodes.get(child as usize)).fold(empty, |sum, child| Expanded {
+        canonical: sum.canonical + child.canonical,
+        data: sum.data.saturating_add(child.data),
+        references: sum.references.saturating_add(child.references),
+    })
 }

@@ -186,3 +186,19 @@ fn the_raw_record_refers_to_nodes_outside_events_and_to_sessions_without_their_k
         graph.record_references.iter().map(|&index| graph.documents[index as usize].sub_type.as_str()).collect();
     assert_eq!(names, ["in_event", "alone", "seen", "s"]);
 }
+
+#[test]
+fn many_equal_sessions_with_many_events_take_time_in_proportion() {
+    // Quadratic work would be hours here; this takes about a second.
+    let count = 200_000;
+    let session = Session { sub_type: "s".into(), key: vec![0], start_time: None, end_time: None, duration: None };
+    let events = (0..count).map(|number| Event {
+        timestamp: f64::from(number),
+        session: Some(number as u32 % 4),
+        ..event(&[0], &[], &[])
+    });
+    let answer = Answer { nodes: vec![attribute("key", "k")], events: events.collect(), sessions: vec![session; count as usize] };
+    let graph = documents(answer, "org");
+    let Body::Session { references, .. } = &graph.documents.last().unwrap().body else { panic!("no session") };
+    assert_eq!(references.len(), count as usize + 1);
+}

@@ -1,7 +1,7 @@
 //! Loads the filters that a command line names.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use crate::sandbox::{Filter, Options, Sandbox};
 /// Reads a component file, no further than a component may be long.
 pub(super) fn read_component(path: &Path) -> anyhow::Result<Arc<[u8]>> {
     let shown = path.display();
-    let file = match File::open(path) {
-        Ok(file) => file,
+    // Looked at before it is opened: opening a pipe would wait for somebody to write.
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => bail!("the filter {shown} is not a regular file"),
         Err(error) if path.to_string_lossy().contains('*') => {
             bail!("no file matches {shown} ({error}); filters are built with scripts/build-filters.sh or `runtime build`")
         }
         Err(error) => return Err(error).with_context(|| format!("cannot open the filter {shown}")),
-    };
-    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        bail!("the filter {shown} is not a regular file");
     }
+    let file = File::open(path).with_context(|| format!("cannot open the filter {shown}"))?;
     let mut bytes = Vec::new();
     // One byte more than allowed, so that admission sees that it is too much.
     file.take(Limits::COMPONENT_BYTES + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read the filter {shown}"))?;

@@ -4,6 +4,7 @@
 //! to workers, fairly over filters, and commits what comes out. Which store and which filters is not its business.
 
 mod attempt;
+mod backoff;
 mod chatter;
 mod counters;
 mod run;

@@ -1,14 +1,15 @@
 //! Workers on threads: claim, attempt, commit, until there is nothing to do or a signal comes.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 
 use super::schedule::{Next, Schedule};
-use super::{Chatter, Counters, Imbalance, Member, attempt};
+use super::{Chatter, Counters, Imbalance, Member, attempt, backoff};
 use crate::store::{ClaimSize, Committed, Settled, Store, StoreError, SubmissionKey, Tally, Verdict, Work};
 
 /// What one claim takes from the store: enough that a commit is cheap per record, little enough that memory stays small.
@@ -26,8 +27,8 @@ const POLL: Duration = Duration::from_secs(1);
 /// How often it looks for a signal while it waits.
 const NAP: Duration = Duration::from_millis(50);
 
-/// How often a commit is tried before the run gives up; the store has a patience of its own for each try.
-const COMMIT_TRIES: u32 = 5;
+/// How often a store is asked before a run with `--once` gives up; the store has a patience of its own for each try.
+const TRIES_ONCE: u32 = 5;
 
 /// Stack of a worker: the guest's half megabyte, and room for the host above it.
 const WORKER_STACK_BYTES: usize = 4 * 1024 * 1024;
@@ -51,6 +52,9 @@ pub enum RunError {
     /// A bug.
     #[error(transparent)]
     Imbalance(#[from] Imbalance),
+    /// A bug; its message is on stderr. The records in hand are pending.
+    #[error("a worker panicked; please report it. The records in hand stay pending: run again")]
+    Panic,
     /// No threads to be had.
     #[error("cannot start a worker: {0}")]
     Thread(std::io::Error),
@@ -85,6 +89,12 @@ struct Book {
     chatter: Chatter,
 }
 
+/// A fraction of a second that differs from worker to worker and machine to machine: jitter needs no more.
+fn fraction_of_now() -> f64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    f64::from(now.subsec_nanos()) / 1e9
+}
+
 /// A worker that panicked held no half-written value: every lock is held for plain additions.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -96,17 +106,18 @@ impl<'a> Run<'a> {
     /// # Errors
     /// The store's.
     pub fn new(store: &'a dyn Store, members: &'a [Member], settings: Settings<'a>) -> Result<Self, StoreError> {
-        for member in members {
-            store.register(&member.reference)?;
-        }
-        Ok(Self {
+        let run = Self {
             store,
             members,
+            schedule: Mutex::new(Schedule::new(members.len(), settings.workers)),
             settings,
-            schedule: Mutex::new(Schedule::new(members.len())),
             books: members.iter().map(|_| Mutex::default()).collect(),
             broken: Mutex::new(None),
-        })
+        };
+        for member in members {
+            run.patiently(|| store.register(&member.reference))?;
+        }
+        Ok(run)
     }
 
     /// Attempts that have come to an end so far, over all filters.
@@ -161,9 +172,10 @@ impl<'a> Run<'a> {
 
     fn worker(&self) {
         while !self.stopping() {
-            let next = lock(&self.schedule).next();
+            let start = Instant::now();
+            let next = lock(&self.schedule).next(start);
             match next {
-                Next::Turn(filter, waiting) => self.turn(filter, waiting),
+                Next::Turn(filter, waiting) => self.turn(filter, waiting, start),
                 Next::Wait => std::thread::sleep(NAP / 10),
                 Next::Nothing if self.settings.once => return,
                 Next::Nothing => self.wait(),
@@ -172,10 +184,7 @@ impl<'a> Run<'a> {
     }
 
     fn wait(&self) {
-        let until = Instant::now() + POLL;
-        while Instant::now() < until && !self.stopping() {
-            std::thread::sleep(NAP);
-        }
+        self.sleep(POLL);
         for member in self.members {
             if let Err(error) = self.store.reopen(member.reference.id) {
                 tracing::warn!(%error, "the store cannot be looked at now; trying again");
@@ -184,30 +193,33 @@ impl<'a> Run<'a> {
         lock(&self.schedule).reopen();
     }
 
-    /// One turn of a filter.
-    fn turn(&self, filter: usize, waiting: VecDeque<Work>) {
-        let start = Instant::now();
-        let (Some(member), Some(book)) = (self.members.get(filter), self.books.get(filter)) else { return };
-        let left = self.attempt_some(filter, member, book, waiting, start).unwrap_or_else(|error| {
-            self.fail(error.into());
-            VecDeque::new()
-        });
-        let busy = start.elapsed();
-        lock(book).counters.busy_us += busy.as_micros() as u64;
-        lock(&self.schedule).ended(filter, busy, left);
+    /// One turn of a filter, which the schedule has begun.
+    fn turn(&self, filter: usize, waiting: VecDeque<Work>, start: Instant) {
+        // Whatever happens, the schedule must hear that the turn is over: the other workers wait for it.
+        let left = match catch_unwind(AssertUnwindSafe(|| self.attempt_some(filter, waiting, start))) {
+            Ok(Ok(left)) => left,
+            // Told to end while the store was out of reach: what was in hand was given back.
+            Ok(Err(StoreError::Transient(_))) if !self.settings.once && self.stopping() => VecDeque::new(),
+            Ok(Err(error)) => {
+                self.fail(error.into());
+                VecDeque::new()
+            }
+            Err(_) => {
+                self.fail(RunError::Panic);
+                VecDeque::new()
+            }
+        };
+        let busy = lock(&self.schedule).ended(filter, (start, Instant::now()), left);
+        if let Some(book) = self.books.get(filter) {
+            lock(book).counters.busy_us += busy.as_micros() as u64;
+        }
     }
 
     /// Attempts until the time is up, then commits. Returns what was not begun.
-    fn attempt_some(
-        &self,
-        filter: usize,
-        member: &Member,
-        book: &Mutex<Book>,
-        mut waiting: VecDeque<Work>,
-        start: Instant,
-    ) -> Result<VecDeque<Work>, StoreError> {
+    fn attempt_some(&self, filter: usize, mut waiting: VecDeque<Work>, start: Instant) -> Result<VecDeque<Work>, StoreError> {
+        let (Some(member), Some(book)) = (self.members.get(filter), self.books.get(filter)) else { return Ok(waiting) };
         if waiting.is_empty() {
-            waiting = self.store.claim(member.reference.id, CLAIM)?.into();
+            waiting = self.patiently(|| self.store.claim(member.reference.id, CLAIM))?.into();
             lock(book).counters.attempts += waiting.len() as u64;
             if waiting.is_empty() {
                 lock(&self.schedule).drained(filter);
@@ -236,20 +248,35 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Commits a turn and enters it in the books. A store that is busy is asked again.
-    fn commit(&self, member: &Member, book: &Mutex<Book>, settled: &[Settled]) -> Result<(), StoreError> {
-        let mut tries = 1;
-        let committed = loop {
-            match self.store.commit(member.reference.id, settled) {
-                Ok(committed) => break committed,
-                Err(StoreError::Transient(reason)) if tries < COMMIT_TRIES => {
-                    tracing::warn!(reason, tries, "the store did not take a batch; trying again");
-                    std::thread::sleep(NAP * 2_u32.pow(tries));
-                    tries += 1;
-                }
-                Err(error) => return Err(error),
+    /// Asks the store again for as long as it is busy or out of reach: once, a few times; a daemon, until it is told to end.
+    fn patiently<T>(&self, ask: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut failures = 0;
+        loop {
+            let reason = match ask() {
+                Err(StoreError::Transient(reason)) => reason,
+                other => return other,
+            };
+            failures += 1;
+            if self.stopping() || (self.settings.once && failures >= TRIES_ONCE) {
+                return Err(StoreError::Transient(reason));
             }
-        };
+            let wait = if self.settings.once { NAP * failures } else { backoff::wait(failures, fraction_of_now()) };
+            tracing::warn!(failures, seconds = wait.as_secs_f64(), reason, "the store does not answer; trying again");
+            self.sleep(wait);
+        }
+    }
+
+    /// Sleeps, but no longer than until the run is to end.
+    fn sleep(&self, time: Duration) {
+        let until = Instant::now() + time;
+        while Instant::now() < until && !self.stopping() {
+            std::thread::sleep(NAP.min(time));
+        }
+    }
+
+    /// Commits a turn and enters it in the books.
+    fn commit(&self, member: &Member, book: &Mutex<Book>, settled: &[Settled]) -> Result<(), StoreError> {
+        let committed = self.patiently(|| self.store.commit(member.reference.id, settled))?;
         let mut book = lock(book);
         for (settled, committed) in settled.iter().zip(committed) {
             book.counters.fuel += settled.report.fuel;

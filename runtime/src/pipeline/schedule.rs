@@ -1,30 +1,45 @@
 //! Which filter works next.
 //!
-//! Fair by time, not by records: the filter that has had the least of the workers' time goes first. So a filter that needs a second for
-//! each record gets no more of a machine than one that needs a microsecond, and cannot slow it.
+//! Fair by time, not by records: the filter that has had the least of the workers' time goes first, turns that are running included. So a
+//! filter that needs a second for each record gets no more of a machine than one that needs a microsecond. Time not
+//! used is not saved up: a filter that had nothing to do starts level with the others when it has. And while others
+//! wait, one worker at least is kept free of a filter, since a single record may take long.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::store::Work;
 
 /// How one filter stands with the workers.
 #[derive(Debug, Default)]
 struct Turn {
-    /// Time that workers have spent on it.
+    /// Time that workers have spent on it, in turns that ended.
     busy: Duration,
+    /// When its running turns began.
+    running: Vec<Instant>,
     /// Claimed, and not begun in an earlier turn.
     waiting: VecDeque<Work>,
     /// The store had nothing more for it.
     drained: bool,
 }
 
+impl Turn {
+    fn is_ready(&self) -> bool {
+        !self.drained || !self.waiting.is_empty()
+    }
+
+    fn busy_until(&self, now: Instant) -> Duration {
+        self.running.iter().fold(self.busy, |busy, start| busy + now.saturating_duration_since(*start))
+    }
+}
+
 /// The filters of a run, by index.
 #[derive(Debug)]
 pub(super) struct Schedule {
     turns: Vec<Turn>,
-    /// Turns that have begun and not ended: they may yet leave something to do.
-    active: usize,
+    workers: usize,
+    /// What a filter that was last chosen had had: no filter falls behind this by having nothing to do.
+    level: Duration,
 }
 
 /// What a worker does next.
@@ -39,30 +54,45 @@ pub(super) enum Next {
 }
 
 impl Schedule {
-    pub(super) fn new(filters: usize) -> Self {
-        Self { turns: (0..filters).map(|_| Turn::default()).collect(), active: 0 }
+    pub(super) fn new(filters: usize, workers: u16) -> Self {
+        let turns = (0..filters).map(|_| Turn::default()).collect();
+        Self { turns, workers: usize::from(workers).max(1), level: Duration::ZERO }
     }
 
     /// Begins a turn of the filter that has had the least time.
-    pub(super) fn next(&mut self) -> Next {
-        let ready = self.turns.iter_mut().enumerate().filter(|(_, turn)| !turn.drained || !turn.waiting.is_empty());
-        match ready.min_by_key(|(_, turn)| turn.busy) {
-            Some((index, turn)) => {
-                self.active += 1;
-                Next::Turn(index, std::mem::take(&mut turn.waiting))
-            }
-            None if self.active > 0 => Next::Wait,
-            None => Next::Nothing,
-        }
+    pub(super) fn next(&mut self, now: Instant) -> Next {
+        let others_wait = self.turns.iter().filter(|turn| turn.is_ready()).count() > 1;
+        let most = if others_wait { (self.workers - 1).max(1) } else { self.workers };
+        let ready = self.turns.iter().enumerate().filter(|(_, turn)| turn.is_ready() && turn.running.len() < most);
+        let chosen = ready.map(|(index, turn)| (index, turn.busy_until(now))).min_by_key(|(_, busy)| *busy);
+        let Some((index, busy)) = chosen else {
+            let active = self.turns.iter().any(|turn| !turn.running.is_empty());
+            return if active { Next::Wait } else { Next::Nothing };
+        };
+        self.level = self.level.max(busy);
+        let Some(turn) = self.turns.get_mut(index) else { return Next::Nothing };
+        turn.running.push(now);
+        // What slow records leave is shared by all workers.
+        let share = turn.waiting.len().div_ceil(self.workers);
+        Next::Turn(index, turn.waiting.drain(..share).collect())
     }
 
-    /// Ends a turn: what it took, and what of it was not begun.
-    pub(super) fn ended(&mut self, filter: usize, busy: Duration, left: impl IntoIterator<Item = Work>) {
-        self.active = self.active.saturating_sub(1);
+    /// Ends a turn that began then; `left` of it was not begun. Returns how long it took.
+    pub(super) fn ended(
+        &mut self,
+        filter: usize,
+        (start, now): (Instant, Instant),
+        left: impl IntoIterator<Item = Work>,
+    ) -> Duration {
+        let busy = now.saturating_duration_since(start);
         if let Some(turn) = self.turns.get_mut(filter) {
+            if let Some(running) = turn.running.iter().position(|began| *began == start) {
+                turn.running.swap_remove(running);
+            }
             turn.busy += busy;
             turn.waiting.extend(left);
         }
+        busy
     }
 
     /// Notes that the store has nothing more for a filter.
@@ -74,8 +104,9 @@ impl Schedule {
 
     /// Looks at the store again for every filter.
     pub(super) fn reopen(&mut self) {
-        for turn in &mut self.turns {
+        for turn in self.turns.iter_mut().filter(|turn| turn.drained) {
             turn.drained = false;
+            turn.busy = turn.busy.max(self.level);
         }
     }
 
@@ -90,27 +121,56 @@ impl Schedule {
 mod tests {
     use super::*;
 
+    /// A worker that takes turns for so many milliseconds each, on a clock of its own.
+    fn turns_of(schedule: &mut Schedule, now: &mut Instant, cost_ms: [u64; 2], count: usize) -> [usize; 2] {
+        let mut turns = [0, 0];
+        for _ in 0..count {
+            let Next::Turn(filter, _) = schedule.next(*now) else { panic!("both have something to do") };
+            turns[filter] += 1;
+            let start = *now;
+            *now += Duration::from_millis(cost_ms[filter]);
+            schedule.ended(filter, (start, *now), []);
+        }
+        turns
+    }
+
     #[test]
     fn a_filter_that_takes_long_waits_for_the_others() {
-        let mut schedule = Schedule::new(2);
-        let mut turns = [0, 0];
-        for _ in 0..110 {
-            let Next::Turn(filter, _) = schedule.next() else { panic!("both have something to do") };
-            turns[filter] += 1;
-            schedule.ended(filter, Duration::from_millis([100, 10][filter]), []);
+        let mut schedule = Schedule::new(2, 1);
+        assert_eq!(turns_of(&mut schedule, &mut Instant::now(), [100, 10], 110), [10, 100]);
+    }
+
+    #[test]
+    fn a_filter_that_had_nothing_to_do_has_saved_nothing_up() {
+        let (mut schedule, mut now) = (Schedule::new(2, 1), Instant::now());
+        schedule.drained(1);
+        assert_eq!(turns_of(&mut schedule, &mut now, [10, 10], 1_000), [1_000, 0]);
+        schedule.reopen();
+        let [first, second] = turns_of(&mut schedule, &mut now, [10, 10], 20);
+        assert!(first >= 9 && second >= 9, "{first} {second}");
+    }
+
+    #[test]
+    fn a_filter_in_a_long_call_does_not_get_the_last_worker_while_another_waits() {
+        let (mut schedule, now) = (Schedule::new(2, 2), Instant::now());
+        assert!(matches!(schedule.next(now), Next::Turn(0, _)));
+        for _ in 0..100 {
+            assert!(matches!(schedule.next(now), Next::Turn(1, _)));
+            schedule.ended(1, (now, now + Duration::from_secs(60)), []);
         }
-        assert_eq!(turns, [10, 100]);
+        schedule.drained(1);
+        assert!(matches!(schedule.next(now), Next::Turn(0, _)), "alone it may have all");
     }
 
     #[test]
     fn a_drained_filter_has_no_turn_until_the_store_is_looked_at_again() {
-        let mut schedule = Schedule::new(1);
-        let turn = schedule.next();
+        let (mut schedule, now) = (Schedule::new(1, 1), Instant::now());
+        assert!(matches!(schedule.next(now), Next::Turn(0, _)));
         schedule.drained(0);
-        assert!(matches!((turn, schedule.next()), (Next::Turn(0, _), Next::Wait)));
-        schedule.ended(0, Duration::ZERO, []);
-        assert!(matches!(schedule.next(), Next::Nothing));
+        assert!(matches!(schedule.next(now), Next::Wait));
+        schedule.ended(0, (now, now), []);
+        assert!(matches!(schedule.next(now), Next::Nothing));
         schedule.reopen();
-        assert!(matches!(schedule.next(), Next::Turn(0, _)));
+        assert!(matches!(schedule.next(now), Next::Turn(0, _)));
     }
 }

@@ -15,6 +15,9 @@ use crate::limits::Limits;
 use crate::tahoe::Hash;
 use crate::verdict::{Called, Failure, FailureKind, Outcome, Report};
 
+/// The most bytes of a refusal that come from the component.
+const MAX_REFUSAL: usize = 512;
+
 /// Why a component is not admitted.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
@@ -81,10 +84,12 @@ impl Sandbox {
     pub fn load(self: &Arc<Self>, bytes: Arc<[u8]>, limits: Limits) -> Result<Filter, Refusal> {
         check_header(&bytes)?;
         let engine = self.pooled();
-        let component = Component::new(engine, &bytes).map_err(|error| Refusal::Invalid(cut(&format!("{error:#}"))))?;
+        let component =
+            Component::new(engine, &bytes).map_err(|error| Refusal::Invalid(cut(&format!("{error:#}"), MAX_REFUSAL)))?;
         let imports = check_interfaces(engine, &component)?;
         check_resources(&component, &limits)?;
-        let pooled = v0_1_0::link(engine, &component).map_err(|error| Refusal::Invalid(cut(&format!("{error:#}"))))?;
+        let pooled =
+            v0_1_0::link(engine, &component).map_err(|error| Refusal::Invalid(cut(&format!("{error:#}"), MAX_REFUSAL)))?;
         let (declared, _) = run(engine, &limits, 0, &Options::default(), |store| pooled.describe(store, limits.setup_fuel));
         let descriptor = Descriptor::check(declared.map_err(Refusal::Describe)?)?;
         let options = Options::resolve(&descriptor, &std::collections::BTreeMap::new())
@@ -121,11 +126,11 @@ fn check_interfaces(engine: &Engine, component: &Component) -> Result<Vec<String
     let exports: Vec<String> = interface.exports(engine).map(|(name, _)| name.to_owned()).collect();
     if !exports.iter().any(|name| name == v0_1_0::EXPORT) {
         let found = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
-        return Err(Refusal::NoContract { found: cut(&found) });
+        return Err(Refusal::NoContract { found: cut(&found, MAX_REFUSAL) });
     }
     let imports: Vec<String> = interface.imports(engine).map(|(name, _)| name.to_owned()).collect();
     match imports.iter().find(|name| !v0_1_0::IMPORTS.contains(&name.as_str())) {
-        Some(import) => Err(Refusal::Import(cut(import))),
+        Some(import) => Err(Refusal::Import(cut(import, MAX_REFUSAL))),
         None => Ok(imports),
     }
 }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmtime::{Engine, Store};
 
 use super::engine::TICK;
-use super::failure::{classify, cut};
+use super::failure::{Phase, classify, cut};
 use super::limiter::{Exceeded, Limiter};
 use super::options::Options;
 use crate::answer::{Answer, Node};
@@ -36,6 +36,7 @@ pub(super) struct State {
     log_dropped: u64,
     log_lines: usize,
     log_line: usize,
+    phase: Phase,
     /// Fuel used before the last `start_call`.
     setup_used: u64,
     /// Fuel granted last.
@@ -70,6 +71,7 @@ impl State {
         let left = store.get_fuel()?;
         store.set_fuel(fuel)?;
         let state = store.data_mut();
+        state.phase = Phase::Call;
         state.setup_used = state.granted.saturating_sub(left);
         state.granted = fuel;
         Ok(())
@@ -92,6 +94,7 @@ fn new_store(engine: &Engine, limits: &Limits, input: u64, options: &Options) ->
         log_dropped: 0,
         log_lines: limits.log_lines as usize,
         log_line: limits.log_line as usize,
+        phase: Phase::Instantiation,
         setup_used: 0,
         granted: limits.setup_fuel,
     };
@@ -122,7 +125,7 @@ pub(super) fn run<T>(
     };
     // A panic of the host on a guest's value is a bug of ours, and must still cost no more than this record.
     let result = match catch_unwind(AssertUnwindSafe(|| body(&mut store))) {
-        Ok(result) => result.map_err(|error| classify(&error)),
+        Ok(result) => result.map_err(|error| classify(&error, store.data().phase)),
         Err(_) => Err(Failure::new(FailureKind::Host, "the host panicked; please report this record and filter")),
     };
     let left = store.get_fuel().unwrap_or(0);
@@ -152,7 +155,7 @@ pub(super) fn finish(result: Result<Outcome, Failure>, mut report: Report, limit
             let exceeded = Exceeded::new(FailureKind::Output, "bytes handed to the host", report.output, limit);
             Outcome::Failed(Failure::new(exceeded.kind, exceeded.to_string()))
         }
-        Ok(Outcome::Rejected(reason)) => Outcome::Rejected(cut(&reason)),
+        Ok(Outcome::Rejected(reason)) => Outcome::Rejected(cut(&reason, limits.log_line as usize)),
         Ok(outcome) => outcome,
     };
     Called { outcome, report }

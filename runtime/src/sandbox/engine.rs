@@ -4,7 +4,9 @@ use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use wasmtime::{Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig, WasmBacktraceDetails,
+};
 
 use crate::limits::Limits;
 
@@ -89,6 +91,9 @@ fn new_engine(strategy: InstanceAllocationStrategy) -> wasmtime::Result<Engine> 
         .epoch_interruption(true)
         .max_wasm_stack(GUEST_STACK_BYTES)
         .cranelift_nan_canonicalization(true)
+        // Names suffice; what reads line numbers out of a guest's debug information is an attack surface, and an environment variable
+        // would switch it on.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES))
         // Off: what filters do not need, and what most of the engine's security advisories were about.
         .concurrency_support(false)

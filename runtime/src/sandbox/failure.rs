@@ -2,18 +2,30 @@
 
 use wasmtime::{Error, Trap, WasmBacktrace};
 
-use super::limiter::Exceeded;
+use super::limiter::{Exceeded, HostShort};
 use crate::verdict::{Failure, FailureKind};
 
 /// What the engine says when a guest hands over more than its allowance. The error's type is private to the engine, so its
 /// text is all there is to know it by; a test pins it.
 const HOSTCALL_ALLOWANCE: &str = "fuel allocated for hostcalls has been exhausted";
 
-/// The most bytes of a message or of a frame's name that are kept: names are the guest's text.
+/// The most bytes of a message that are kept.
 const MAX_TEXT: usize = 512;
+/// The most bytes of a frame's name, and of a whole backtrace: names are the guest's text, and every record may leave one.
+const MAX_FRAME: usize = 80;
+const MAX_BACKTRACE: usize = 2048;
+
+/// Where a call was when it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Making the instance, its start function included.
+    Instantiation,
+    /// In the function that was called, its arguments and its result included.
+    Call,
+}
 
 /// Says what ended a call.
-pub(super) fn classify(error: &Error) -> Failure {
+pub(super) fn classify(error: &Error, phase: Phase) -> Failure {
     let (kind, message) = if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
         (exceeded.kind, exceeded.to_string())
     } else if let Some(trap) = error.downcast_ref::<Trap>() {
@@ -28,32 +40,35 @@ pub(super) fn classify(error: &Error) -> Failure {
         let text = error.root_cause().to_string();
         if text.contains(HOSTCALL_ALLOWANCE) {
             (FailureKind::Output, "more bytes handed to the host at once than the record allows".to_owned())
-        } else if text.contains("concurrent") && text.contains("limit") {
-            // The pool is sized for the workers: running out of slots is the host's fault.
+        } else if phase == Phase::Instantiation || error.is::<HostShort>() || error.is::<std::io::Error>() {
+            // No slot, no memory, no address space: the filter has done nothing yet, or is not to blame.
             (FailureKind::Host, text)
         } else {
             // Strings that are no UTF-8, indices out of range, enum cases that do not exist: the guest broke the calling convention.
             (FailureKind::Trap, text)
         }
     };
-    Failure { kind, message: cut(&message), backtrace: backtrace(error) }
+    Failure { kind, message: cut(&message, MAX_TEXT), backtrace: backtrace(error) }
 }
 
 fn backtrace(error: &Error) -> Vec<String> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
-    backtrace
-        .frames()
-        .iter()
-        .map(|frame| match (frame.func_name(), frame.module_offset()) {
-            // Demangled by the engine where the name is a Rust symbol.
-            (Some(name), _) => cut(name),
-            (None, Some(offset)) => format!("function {} at {offset:#x}", frame.func_index()),
-            (None, None) => format!("function {}", frame.func_index()),
+    let frames = backtrace.frames().iter().map(|frame| match (frame.func_name(), frame.module_offset()) {
+        // Demangled by the engine where the name is a Rust symbol.
+        (Some(name), _) => cut(name, MAX_FRAME),
+        (None, Some(offset)) => format!("function {} at {offset:#x}", frame.func_index()),
+        (None, None) => format!("function {}", frame.func_index()),
+    });
+    let mut left = MAX_BACKTRACE;
+    frames
+        .take_while(|frame| {
+            left = left.saturating_sub(frame.len());
+            left > 0
         })
         .collect()
 }
 
-/// The first [`MAX_TEXT`] bytes, at a character's boundary.
-pub(super) fn cut(text: &str) -> String {
-    text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default().to_owned()
+/// The first `bytes` bytes, at a character's boundary.
+pub(super) fn cut(text: &str, bytes: usize) -> String {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or_default().to_owned()
 }

@@ -20,6 +20,11 @@ impl Exceeded {
     }
 }
 
+/// The host could not give what it had granted.
+#[derive(Debug, thiserror::Error)]
+#[error("the host is short of memory: {0}")]
+pub(super) struct HostShort(String);
+
 /// Sums memory and table growth over all memories and tables of a store. wasmtime's own limits are per memory, so a guest with two would
 /// have twice as much.
 #[derive(Debug)]
@@ -46,8 +51,7 @@ impl Limiter {
 /// `false`, a guest would go on, and a memory bomb would read as a guest's own panic.
 fn grow(
     sum: &mut u64,
-    current: usize,
-    desired: usize,
+    (current, desired, maximum): (usize, usize, Option<usize>),
     limit: u64,
     kind: FailureKind,
     what: &'static str,
@@ -56,17 +60,32 @@ fn grow(
     if requested > limit {
         return Err(Exceeded::new(kind, what, requested, limit).into());
     }
+    // Beyond what the component itself declares: WebAssembly says that the guest is told. After the budget, since the pool's own size
+    // is a maximum too.
+    if maximum.is_some_and(|maximum| desired > maximum) {
+        return Ok(false);
+    }
     *sum = requested;
     Ok(true)
 }
 
 impl ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        grow(&mut self.memory, current, desired, self.memory_limit, FailureKind::Memory, "bytes of memory")
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        grow(&mut self.memory, (current, desired, maximum), self.memory_limit, FailureKind::Memory, "bytes of memory")
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        grow(&mut self.entries, current, desired, self.entries_limit, FailureKind::Resources, "table entries")
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        grow(&mut self.entries, (current, desired, maximum), self.entries_limit, FailureKind::Resources, "table entries")
+    }
+
+    // A host short of memory must not show in an answer: the guest is not told, the call ends, and may be tried again.
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(HostShort(error.to_string()).into())
+    }
+
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(HostShort(error.to_string()).into())
     }
 
     fn instances(&self) -> usize {
@@ -93,6 +112,14 @@ mod tests {
         assert!(limiter.memory_growing(0, 41, None).is_err());
         assert!(limiter.memory_growing(0, 40, None).is_ok());
         assert_eq!(limiter.memory(), 100);
+    }
+
+    #[test]
+    fn growth_beyond_the_declared_maximum_is_told_to_the_guest_and_not_counted() {
+        let mut limiter = Limiter::new(100, 10, [1, 1, 1]);
+        assert!(matches!(limiter.memory_growing(0, 60, Some(50)), Ok(false)));
+        assert_eq!(limiter.memory(), 0);
+        assert!(limiter.memory_grow_failed(wasmtime::Error::msg("no memory")).is_err());
     }
 
     #[test]
