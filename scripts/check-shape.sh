@@ -12,6 +12,11 @@ while read -r lines file; do
     [ "$file" = total ] || [ "$lines" -le 400 ] || problem "$file has $lines lines, at most 400"
 done < <(git ls-files -z '*.rs' '*.sh' '*.wit' | xargs -0 wc -l)
 
+# rustfmt does not break comments. Tables and quoted text are as long as they are.
+while IFS=: read -r file line _; do
+    problem "$file:$line is wider than 130 columns"
+done < <(git grep -nE '^ *//.{130,}' -- '*.rs' '*.wit' | grep -vE '//[/!]? *\||https?:' || true)
+
 # Each of these has one place.
 for door in 'Store::new(:runtime/src/sandbox/call.rs' 'Engine::new(:runtime/src/sandbox/engine.rs' 'Linker::new(:runtime/src/sandbox/v0_1_0.rs'; do
     pattern=${door%%:runtime*} place=runtime${door#*:runtime}
@@ -21,9 +26,9 @@ done
 
 # Modules of the host, and what each may use of the others.
 declare -A may_use=(
-    [tahoe]="json" [json]="tahoe" [answer]="descriptor json limits tahoe" [descriptor]="tahoe" [verdict]="answer"
+    [json]="" [tahoe]="json" [answer]="descriptor json limits tahoe" [descriptor]="tahoe" [verdict]="answer"
     [sandbox]="answer descriptor limits tahoe verdict" [store]="descriptor json tahoe verdict answer limits"
-    [pipeline]="answer sandbox store tahoe terminal verdict" [ingest]="cli descriptor json store tahoe terminal" [author]=""
+    [pipeline]="answer sandbox store tahoe terminal verdict" [ingest]="descriptor json store tahoe terminal" [limits]="" [terminal]="" [exit]="" [cli]="ingest" [author]=""
 )
 for module in "${!may_use[@]}"; do
     files=(runtime/src/"$module".rs runtime/src/"$module"/)
@@ -31,6 +36,11 @@ for module in "${!may_use[@]}"; do
     for used in $(git grep -hE 'crate::' -- "${files[@]}" | grep -vE '^ *//' | grep -oE '\bcrate::[a-z_]+' | sort -u | sed 's/crate:://'); do
         [ "$used" = "$module" ] || [[ " ${may_use[$module]} " == *" $used "* ]] || problem "$module must not use $used"
     done
+done
+
+# What the README names is there.
+for path in $(grep -oE '`(scripts|wit|filters|fixtures|tests|runtime)/[A-Za-z0-9_./-]*`' README.md | tr -d '`' | grep -v '\.wasm$'); do
+    [ -e "$path" ] || problem "README.md names $path, which is not there"
 done
 
 exit "$problems"

@@ -2,6 +2,8 @@
 
 set -euo pipefail
 
+# Where the user stands: paths that are given to a script are meant from there.
+caller=$PWD
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
@@ -54,8 +56,10 @@ need_guest_toolchain() {
 }
 
 build_runtime() {
-    say "building the runtime (the first time takes minutes: it compiles a WebAssembly engine)"
-    cargo build --release --locked --quiet --bin runtime
+    say "building the runtime (the first time takes some minutes of two cores: it compiles a WebAssembly engine)"
+    local quiet=()
+    [ -t 2 ] || quiet=(--quiet)
+    cargo build --release --locked "${quiet[@]}" --bin runtime
 }
 
 build_filters() {

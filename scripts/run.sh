@@ -3,7 +3,12 @@
 # over them, and shows what came out. Run it again, and nothing is done twice. The store is tahoe.db, or the path given.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-store="sqlite:${1:-$root/tahoe.db}"
+case "${1:-}" in
+    '') path="$root/tahoe.db" ;;
+    /*) path=$1 ;;
+    *) path="$caller/$1" ;;
+esac
+store="sqlite:$path"
 
 need_host_toolchain
 need_guest_toolchain

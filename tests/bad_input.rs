@@ -1,4 +1,5 @@
-//! Files that are not what they should be: a clear word with file and line, the right exit code, everything else archived.
+//! Files that are not what they should be: a clear word with file and line, the right exit code, everything else
+//! archived.
 
 use crate::support::{Archive, root, runtime};
 

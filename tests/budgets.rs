@@ -1,4 +1,5 @@
-//! Every budget of a call trips, with the verdict of its kind; and whatever a guest does, the next call finds nothing of it.
+//! Every budget of a call trips, with the verdict of its kind; and whatever a guest does, the next call finds nothing
+//! of it.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Every golden case through the binary: archived into an empty store, run, exported, compared as documents are compared
-//! (`spec`: same hash, same scalars, same reference sets, same canonical data).
+//! Every golden case through the binary: archived into an empty store, run, exported, compared as documents are
+//! compared (`spec`: same hash, same scalars, same reference sets, same canonical data).
 
 use std::collections::BTreeMap;
 

@@ -21,5 +21,7 @@ mod model;
 mod organisations;
 /// What a person sees.
 mod output;
+/// What README.md says, done.
+mod readme;
 /// The binary, stores in temporary folders, components made from text.
 mod support;

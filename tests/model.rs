@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::goldens::{by_hash, comparable};
 use crate::support::{Archive, fixture, test_filter};
 
-/// What the contract keeps a filter from giving: times outside 1970 to two days after arrival. The unit tests have these too.
+/// What the contract keeps a filter from giving: times outside 1970 to two days after arrival. The unit tests have
+/// these too.
 fn expressible(spec: &Value) -> bool {
     spec["timestamp"].as_f64().is_none_or(|time| (0.0..2e9).contains(&time))
 }

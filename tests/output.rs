@@ -9,7 +9,7 @@ fn inspect_shows_what_an_operator_wants_to_know_before_a_filter_runs() {
         "d2076b75-715e-4e4d-ae0a-a291cc6d90b7",
         "version",
         "cowrie, unr_honeypot",
-        "event login",
+        "events file_download",
         "options",
         "cybexp:tahoe/log@0.1.0",
         "bytes",
@@ -45,7 +45,7 @@ fn the_summary_names_each_filter_with_its_counts() {
     let archive = Archive::new();
     archive.ingest(&root().join("fixtures/records/cowrie.jsonl"), "cowrie", "org", &["--received-at", "1767225600"]).expect(0);
     let out = runtime(["--once", "--store", &archive.store(), "--filters", filter("cowrie").to_str().unwrap()]).expect(0).out;
-    for words in ["filter", "records", "done", "rejected", "failed", "documents new", "fuel", "time", "cowrie", "29", "28"] {
+    for words in ["filter", "records", "done", "rejected", "failed", "documents", "fuel", "time", "cowrie", "29", "28"] {
         assert!(out.contains(words), "{words} is not in: {out}");
     }
 }

@@ -1,7 +1,7 @@
 //! What each step of a record's way costs, native against sandboxed, in one run: `scripts/bench.sh`.
 //!
-//! A table of ratios rather than a statistics harness: every figure is the median of rounds that take turns within one process,
-//! so that figures of one run can be compared, and figures of two machines need not be.
+//! A table of ratios rather than a statistics harness: every figure is the median of rounds that take turns within
+//! one process, so that figures of one run can be compared, and figures of two machines need not be.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a program to be run by hand")]
 

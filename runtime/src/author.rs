@@ -1,10 +1,11 @@
 //! From an author's crate to a component: finds a toolchain, runs the author's own build, wraps what comes out.
 //!
-//! The build runs the crate's build scripts and macros with the author's rights, as `cargo build` does. Operators never build;
-//! they get components.
+//! The build runs the crate's build scripts and macros with the author's rights, as `cargo build` does. Operators
+//! never build; they get components.
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -17,7 +18,8 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// Small stacks make instances cheap: what a guest has touched is what the next instance must find reset.
 const RUSTFLAGS: &str = "-C link-arg=-zstack-size=65536";
 
-/// The profile of guests, given to cargo so that it holds in any workspace: a panic is a trap, symbols stay for backtraces.
+/// The profile of guests, given to cargo so that it holds in any workspace: a panic is a trap, symbols stay for
+/// backtraces.
 const PROFILE: [&str; 7] = [
     "profile.wasm.inherits=\"release\"",
     "profile.wasm.opt-level=3",
@@ -37,7 +39,8 @@ struct Toolchain {
 }
 
 impl Toolchain {
-    /// Looks for the target's std, with the toolchain in use first and the system's own second; then for the source of std.
+    /// Looks for the target's std, with the toolchain in use first and the system's own second; then for the source
+    /// of std.
     fn find() -> anyhow::Result<Self> {
         let named =
             |variable: &str, default: &str| std::env::var_os(variable).map_or_else(|| PathBuf::from(default), PathBuf::from);
@@ -65,7 +68,7 @@ impl Toolchain {
         cargo.env("RUSTC", &self.rustc).env("RUSTFLAGS", RUSTFLAGS).env_remove("RUSTUP_TOOLCHAIN");
         if self.build_std {
             cargo.env("RUSTC_BOOTSTRAP", "1");
-            if ["/usr/bin/wasm-ld-19"].iter().any(|linker| Path::new(linker).exists()) {
+            if Path::new("/usr/bin/wasm-ld-19").exists() {
                 cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld-19");
             }
         }
@@ -104,7 +107,7 @@ struct Target {
 pub fn build(directory: &Path) -> anyhow::Result<Vec<u8>> {
     let shown = directory.display();
     let manifest = directory.join("Cargo.toml");
-    let manifest = fs::canonicalize(&manifest).with_context(|| format!("{shown} is no Rust crate: it has no Cargo.toml"))?;
+    let Ok(manifest) = fs::canonicalize(&manifest) else { bail!("{shown} is no Rust crate: it has no Cargo.toml") };
     let toolchain = Toolchain::find()?;
     let metadata = metadata(&toolchain, &manifest)?;
     let package = metadata.packages.iter().find(|package| package.manifest_path == manifest);
@@ -115,12 +118,16 @@ pub fn build(directory: &Path) -> anyhow::Result<Vec<u8>> {
     })?;
 
     let mut cargo = toolchain.cargo();
-    cargo.args(["build", "--quiet", "--lib", "--profile", "wasm", "--target", TARGET, "--package", &package.name]);
+    cargo.args(["build", "--lib", "--profile", "wasm", "--target", TARGET, "--package", &package.name]);
     cargo.arg("--manifest-path").arg(&manifest);
     for setting in PROFILE {
         cargo.args(["--config", setting]);
     }
+    if !std::io::stderr().is_terminal() {
+        cargo.arg("--quiet");
+    }
     if toolchain.build_std {
+        tracing::info!("the first build in a target folder takes a minute or two: it compiles the standard library for {TARGET}");
         cargo.arg("-Zbuild-std=std,panic_abort");
     }
     if !cargo.status().with_context(|| format!("cannot run {}", toolchain.cargo.display()))?.success() {

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+
+use crate::ingest::Format;
 
 /// Runs filters, WebAssembly components that nobody needs to trust, over an archive of raw threat data.
 #[derive(Debug, Parser)]
 #[command(
     name = "runtime",
+    max_term_width = 100,
     version,
     args_conflicts_with_subcommands = true,
     arg_required_else_help = true,
@@ -18,7 +21,7 @@ pub struct Cli {
     /// What to do beside running filters.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Running filters.
+    /// The default: run filters.
     #[command(flatten)]
     pub run: RunArgs,
 }
@@ -32,9 +35,10 @@ pub enum Command {
     Export(ExportArgs),
     /// Shows one document of the archive as a tree.
     Show(ShowArgs),
-    /// Shows what was not processed, and why.
+    /// Shows the records that failed, and why.
     DeadLetters(DeadLettersArgs),
-    /// Shows what a filter is, what it asks for, and whether it would be admitted. Runs nothing of it but its own description.
+    /// Shows what a filter is, what it asks for, and whether it would be admitted. Runs nothing of it but its own
+    /// description.
     Inspect(InspectArgs),
     /// Builds a filter's crate into a component. Runs the crate's own build scripts.
     Build(BuildArgs),
@@ -48,13 +52,13 @@ pub struct StoreArgs {
     pub store: String,
 }
 
-/// Running filters.
+/// What `runtime --filters` takes.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// The filters to run: component files.
     #[arg(long, value_name = "F.wasm", num_args = 1.., required = true)]
     pub filters: Vec<PathBuf>,
-    /// Where.
+    /// The archive.
     #[command(flatten)]
     pub store: StoreArgs,
     /// Attempt every pending record once, then stop. Without it, keep running and pick up new records.
@@ -69,19 +73,6 @@ pub struct RunArgs {
     /// Print the summary as JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-/// How a file holds records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// By sub-type and content.
-    Auto,
-    /// One JSON record a line.
-    Jsonl,
-    /// The file is one record's JSON.
-    Json,
-    /// The file is one record's text: `{"data": "…"}`, byte for byte.
-    Text,
 }
 
 /// Archiving.
@@ -105,7 +96,7 @@ pub struct IngestArgs {
     /// How the files hold records.
     #[arg(long, value_enum, default_value_t = Format::Auto)]
     pub format: Format,
-    /// Where.
+    /// The archive.
     #[command(flatten)]
     pub store: StoreArgs,
     /// Print the summary as JSON.
@@ -122,7 +113,7 @@ pub struct ExportArgs {
     /// Only documents of this sub-type.
     #[arg(long, value_name = "T")]
     pub sub_type: Option<String>,
-    /// Where.
+    /// The archive.
     #[command(flatten)]
     pub store: StoreArgs,
 }
@@ -133,7 +124,7 @@ pub struct ShowArgs {
     /// The document's hash, 64 hexadecimal digits.
     #[arg(value_name = "HASH")]
     pub hash: String,
-    /// Where.
+    /// The archive.
     #[command(flatten)]
     pub store: StoreArgs,
 }
@@ -156,7 +147,7 @@ pub enum DeadLettersCommand {
 /// Listing dead letters.
 #[derive(Debug, Args)]
 pub struct DeadLettersListArgs {
-    /// Where.
+    /// The archive.
     #[command(flatten)]
     pub store: StoreArgs,
     /// One JSON object a line.

@@ -207,9 +207,9 @@ impl Emits {
         self.asserts.contains(category.name())
     }
 
-    /// For people: `event login`, `attribute *`, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.kinds.iter().flat_map(|(kind, sub_types)| sub_types.iter().map(|sub_type| (*kind, sub_type.as_str())))
+    /// For people: each kind with its sub-types, in order.
+    pub fn kinds(&self) -> impl Iterator<Item = (&'static str, Vec<&str>)> {
+        self.kinds.iter().map(|(kind, sub_types)| (*kind, sub_types.iter().map(String::as_str).collect()))
     }
 
     /// The declared categories and contexts, in order.

@@ -1,4 +1,4 @@
-//! What the process says with its exit code (DESIGN.md §7), decided here and nowhere else.
+//! What an exit code means: the numbers that README.md and `--help` tell.
 
 use std::process::ExitCode;
 

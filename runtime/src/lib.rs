@@ -8,8 +8,9 @@
 //!            store.commit ◀── tahoe::Graph, documents by hash ◀── answer::build ◀── Checked
 //! ```
 //!
-//! Dependencies point one way: `cmd` to `pipeline`, `ingest` and `author`; `pipeline` to `sandbox`, `answer` and `store`; those to
-//! `tahoe` and the leaves `verdict`, `descriptor`, `limits`, `json`, `terminal`, `exit`. `sandbox` and `store` do not know each other.
+//! Dependencies point one way: `cmd` to `pipeline`, `ingest` and `author`; `pipeline` to `sandbox`, `answer` and
+//! `store`; those to `tahoe` and the leaves `verdict`, `descriptor`, `limits`, `json`, `terminal`, `exit`. `sandbox`
+//! and `store` do not know each other.
 
 pub mod answer;
 pub mod author;

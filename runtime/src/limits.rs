@@ -1,5 +1,5 @@
 //! What one filter may cost for one record. Every budget is a constant plus a multiple of the input, so that what a
-//! record may cost is proportional to what it is (`spec/sandbox.md`, "Budgets of one call").
+//! record may cost is proportional to what it is.
 //!
 //! The contract (`wit/`) promises these numbers to authors: changing one is a new version of it.
 
@@ -114,8 +114,8 @@ impl Limits {
         log_lines: 32,
         log_line: 512,
     };
-    /// The most bytes of input that count. The text of a record of at most 15 MiB as BSON is up to six times longer if it is full of
-    /// escapes; what the record may cost does not grow with these.
+    /// The most bytes of input that count. The text of a record of at most 15 MiB as BSON is up to six times longer
+    /// if it is full of escapes; what the record may cost does not grow with these.
     pub const INPUT_BYTES: u64 = 15 * MIB;
     /// The largest component, in bytes.
     pub const COMPONENT_BYTES: u64 = 8 * MIB;

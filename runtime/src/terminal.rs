@@ -1,20 +1,22 @@
 //! Text that others wrote, made safe to show to a person.
 //!
-//! Names, reasons, logs and data come from records and filters. Printed as they are, they could move the cursor, clear the
-//! screen, add lines that look like ours, or read in another order than they are stored. Whatever goes to a person passes here;
-//! what goes to a machine (`--json`, export) does not.
+//! Names, reasons, logs and data come from records and filters. Printed as they are, they could move the cursor,
+//! clear the screen, add lines that look like ours, or read in another order than they are stored. Whatever goes to a
+//! person passes here; what goes to a machine (`--json`, export) does not.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Makes a text safe to print, on one line: whatever is invisible, moves the cursor or changes the direction of reading becomes a
-/// visible `\n` or `\u{1b}`. All else stays as it is, a backslash too, so the result is for reading and cannot be turned back.
+/// Makes a text safe to print, on one line: whatever is invisible, moves the cursor or changes the direction of
+/// reading becomes a visible `\n` or `\u{1b}`. All else stays as it is, a backslash too, so the result is for reading
+/// and cannot be turned back.
 #[must_use]
 pub fn escape(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_unsafe) { Cow::Owned(escape_up_to(text, usize::MAX)) } else { Cow::Borrowed(text) }
 }
 
-/// [`escape`] for a text of any length: at most `bound` characters of output, and then how long the whole was. An escape is never cut in two.
+/// [`escape`] for a text of any length: at most `bound` characters of output, and then how long the whole was. An
+/// escape is never cut in two.
 #[must_use]
 pub fn escape_bounded(text: &str, bound: usize) -> String {
     escape_up_to(text, bound)
@@ -22,14 +24,15 @@ pub fn escape_bounded(text: &str, bound: usize) -> String {
 
 /// Whether a character must not reach a terminal.
 ///
-/// Beside the controls, what Unicode calls default-ignorable and can hide text in text or reorder it. Variation selectors U+FE00–FE0F stay: they
-/// are part of ordinary emoji.
+/// Beside the controls, what Unicode calls default-ignorable and can hide text in text or reorder it. Variation
+/// selectors U+FE00–FE0F stay: they are part of ordinary emoji.
 #[must_use]
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
-            // Zero width, directional marks; separators that break lines; embeddings, overrides; joiners, isolates, deprecated formats.
+            // Zero width, directional marks; separators that break lines; embeddings, overrides; joiners, isolates,
+            // deprecated formats.
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             // Letters without a glyph.
             | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}'

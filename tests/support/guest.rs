@@ -1,4 +1,5 @@
-//! Components from text: a core module's `parse`, with a descriptor written into its memory as the component model lays it out.
+//! Components from text: a core module's `parse`, with a descriptor written into its memory as the component model
+//! lays it out.
 
 use std::path::PathBuf;
 
@@ -69,7 +70,8 @@ pub(crate) fn file(archive: &Archive, number: u8, name: &str, parse: &str) -> Pa
     archive.file(&format!("{name}.wasm"), Guest { number, name, parse, ..Guest::default() }.bytes())
 }
 
-/// The record `descriptor` of `wit/types.wit` in memory: eight fields of a pointer and a length each, then what they point to.
+/// The record `descriptor` of `wit/types.wit` in memory: eight fields of a pointer and a length each, then what they
+/// point to.
 fn descriptor(number: u8, name: &str) -> Vec<u8> {
     let id = format!("00000000-0000-4000-8000-0000000000{number:02x}");
     let mut head: Vec<u8> = Vec::new();

@@ -6,8 +6,8 @@ use filter_sdk::{Node, Rejection};
 
 use crate::draft::Draft;
 
-/// The algorithms that a client offers, and their digest. What implementers appended to the names (`@openssh.com`) is cut off, but not
-/// from compressions: there it is another algorithm.
+/// The algorithms that a client offers, and their digest. What implementers appended to the names (`@openssh.com`) is
+/// cut off, but not from compressions: there it is another algorithm.
 pub(crate) fn key_exchange(draft: &mut Draft<'_>) -> Result<(), Rejection> {
     let hassh = draft.required("hassh", "hassh")?;
     let mut parts = vec![hassh];

@@ -32,7 +32,8 @@ impl<'a> Draft<'a> {
         self.answer.session_began(self.session, self.event.time);
     }
 
-    /// The duration was a number, then a string from one of the protocols, and is milliseconds since 3.0.4. In 2015 there was none.
+    /// The duration was a number, then a string from one of the protocols, and is milliseconds since 3.0.4. In 2015
+    /// there was none.
     pub(crate) fn session_ended(&mut self) -> Result<(), Rejection> {
         let duration = match self.fields.number("duration_ms")? {
             Some(milliseconds) => Some(milliseconds / 1e3),

@@ -65,8 +65,8 @@ fn sensor(draft: &mut Draft<'_>) -> Result<Vec<Node>, Rejection> {
     Ok(sensor.map(|sensor| draft.attribute("hostname", sensor)).into_iter().collect())
 }
 
-/// Where the client says that the connection comes from: `orig_*` since 3.0.6. Before, its port was in `src_port`, which is now the port of the peer. A port
-/// of 0 says nothing.
+/// Where the client says that the connection comes from: `orig_*` since 3.0.6. Before, its port was in `src_port`,
+/// which is now the port of the peer. A port of 0 says nothing.
 fn claimed_origin(draft: &mut Draft<'_>) -> Result<Vec<Node>, Rejection> {
     let fields = draft.fields;
     let has_origin = fields.get("orig_ip").is_some() || fields.get("orig_port").is_some();

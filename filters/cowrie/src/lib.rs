@@ -1,7 +1,8 @@
 //! A filter for the records of Cowrie, an SSH and Telnet honeypot.
 //!
-//! Each record belongs to a session; most become an event in it, with the attacker's address. The files follow Cowrie's families of events: `shell`
-//! (logins and commands), `forward` (`direct-tcpip`), `transfer` (files), `client` (what a client says of itself). `draft` has what all of them need.
+//! Each record belongs to a session; most become an event in it, with the attacker's address. The files follow
+//! Cowrie's families of events: `shell` (logins and commands), `forward` (`direct-tcpip`), `transfer` (files),
+//! `client` (what a client says of itself). `draft` has what all of them need.
 
 mod client;
 mod draft;

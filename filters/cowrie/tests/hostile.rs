@@ -1,4 +1,5 @@
-//! Arbitrary and mangled records through both filters that read them: nothing panics, and no answer is one that the host would refuse.
+//! Arbitrary and mangled records through both filters that read them: nothing panics, and no answer is one that the
+//! host would refuse.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use filter_sdk::testing;

@@ -1,6 +1,7 @@
 //! Building the graph of an answer.
 //!
-//! Nodes come first and are referred to by handle, so an answer has no cycles: what an object or event refers to exists already.
+//! Nodes come first and are referred to by handle, so an answer has no cycles: what an object or event refers to
+//! exists already.
 
 use std::borrow::Cow;
 
@@ -16,7 +17,8 @@ pub struct Node(u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Session(u32);
 
-/// All that a filter has to say about one record. One without events and nodes is a good answer: there was nothing to store.
+/// All that a filter has to say about one record. One without events and nodes is a good answer: there was nothing to
+/// store.
 #[derive(Clone, Debug)]
 pub struct Answer {
     content: types::Answer,
@@ -58,7 +60,8 @@ impl Answer {
         Node(index)
     }
 
-    /// Adds an event of these children, at least one. `time` is one that [`Record::event_time`](crate::Record::event_time) accepts.
+    /// Adds an event of these children, at least one. `time` is one that
+    /// [`Record::event_time`](crate::Record::event_time) accepts.
     pub fn event(&mut self, sub_type: &str, time: f64, category: Category, children: &[Node]) -> EventContext<'_> {
         let event = types::Event {
             sub_type: sub_type.to_owned(),

@@ -1,8 +1,9 @@
 //! The allocator of a guest that lives for one record: it hands out memory in order and takes none back.
 //!
-//! An instance is thrown away after its call, so freeing is wasted work. The memory between the end of the module's data and the end of its last page is used first;
-//! std's allocator always asks for new pages, and growing a memory costs the host more than reading a small record costs the filter.
-//! The last block can grow in place and be given back, which is what a vector that is being filled needs.
+//! An instance is thrown away after its call, so freeing is wasted work. The memory between the end of the module's
+//! data and the end of its last page is used first; std's allocator always asks for new pages, and growing a memory
+//! costs the host more than reading a small record costs the filter. The last block can grow in place and be given
+//! back, which is what a vector that is being filled needs.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::arch::wasm32::{memory_grow, memory_size};
@@ -71,7 +72,8 @@ impl Default for Arena {
     }
 }
 
-// SAFETY: blocks do not overlap, as `next` only passes over what it hands out, and is set back only by the block that ends at it.
+// SAFETY: blocks do not overlap, as `next` only passes over what it hands out, and is set back only by the block that
+// ends at it.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if self.next.get() == 0 {

@@ -3,7 +3,8 @@
 use crate::bindings::cybexp::tahoe::types;
 use crate::{Answer, Category, Host, Record, Rejection};
 
-/// A filter: its descriptor and its function. The fields are those of `descriptor` in the contract, where each is described.
+/// A filter: its descriptor and its function. The fields are those of `descriptor` in the contract, where each is
+/// described.
 #[derive(Clone, Copy, Debug)]
 pub struct Filter {
     /// A UUID in lower case, made once and never changed.
@@ -97,7 +98,8 @@ impl Filter {
         }
     }
 
-    /// Runs the filter on one record. An answer beyond the host's limits becomes a rejection: the host would count it as a failure of the filter.
+    /// Runs the filter on one record. An answer beyond the host's limits becomes a rejection: the host would count it
+    /// as a failure of the filter.
     ///
     /// # Errors
     /// The filter's rejection, or that one.
@@ -121,8 +123,9 @@ impl Filter {
 
 /// Makes the crate a component: exports the filter that a constant of type [`Filter`] describes.
 ///
-/// `export!(FILTER, arena)` also gives it an allocator that never frees (see the source of `arena`): right for small records, where it saves a tenth of the
-/// work and all growth of memory; wrong for feeds and mails of megabytes, where what was freed is missed.
+/// `export!(FILTER, arena)` also gives it an allocator that never frees (see the source of `arena`): right for small
+/// records, where it saves a tenth of the work and all growth of memory; wrong for feeds and mails of megabytes,
+/// where what was freed is missed.
 ///
 /// Outside WebAssembly it does nothing, so that filters can be linked into one test.
 #[macro_export]

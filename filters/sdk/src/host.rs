@@ -6,7 +6,8 @@ use std::cell::RefCell;
 pub use crate::bindings::cybexp::tahoe::log::Level;
 use crate::limits::{LOG_LINE_BYTES, cut};
 
-/// The host of the record in hand. In the sandbox it is the runtime; natively it is a stand-in with options of the test's choice, which keeps what is logged.
+/// The host of the record in hand. In the sandbox it is the runtime; natively it is a stand-in with options of the
+/// test's choice, which keeps what is logged.
 #[derive(Debug)]
 pub struct Host {
     #[cfg(not(target_arch = "wasm32"))]

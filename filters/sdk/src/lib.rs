@@ -1,7 +1,8 @@
 //! What the author of a filter imports.
 //!
-//! A filter is one function: it takes a [`Record`], as an organisation archived it, and gives an [`Answer`] or a [`Rejection`]. It is
-//! plain Rust: the same function runs in a unit test and, built for WebAssembly, inside the runtime's sandbox.
+//! A filter is one function: it takes a [`Record`], as an organisation archived it, and gives an [`Answer`] or a
+//! [`Rejection`]. It is plain Rust: the same function runs in a unit test and, built for WebAssembly, inside the
+//! runtime's sandbox.
 //!
 //! ```
 //! use filter_sdk::{Answer, Category, Emits, Filter, Host, Object, Record, Rejection};

@@ -1,8 +1,8 @@
 //! What the host accepts for an input of a given length.
 //!
-//! Every limit is a constant plus a multiple of the length of [`Record::data`](crate::Record), as the WIT files say it. A limit is not a reason to
-//! fail: a filter leaves out what is too much and logs it, or rejects. An answer beyond the limits that the SDK can count becomes a
-//! rejection before it leaves the guest.
+//! Every limit is a constant plus a multiple of the length of [`Record::data`](crate::Record), as the WIT files say
+//! it. A limit is not a reason to fail: a filter leaves out what is too much and logs it, or rejects. An answer
+//! beyond the limits that the SDK can count becomes a rejection before it leaves the guest.
 
 /// The most bytes of input that count for a limit.
 pub const INPUT_BYTES: usize = 15 << 20;

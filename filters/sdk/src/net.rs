@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use crate::text::{is_space, strip};
 
-/// The IP address that `text` names: white space around it ignored, the zone of a scoped address (`%eth0`) cut off, an IPv4 address in IPv6 form
-/// (`::ffff:192.0.2.1`) unmapped. `None` for anything else: a host name, an address with a port.
+/// The IP address that `text` names: white space around it ignored, the zone of a scoped address (`%eth0`) cut off,
+/// an IPv4 address in IPv6 form (`::ffff:192.0.2.1`) unmapped. `None` for anything else: a host name, an address with
+/// a port.
 pub fn ip(text: &str) -> Option<IpAddr> {
     let text = strip(text);
     let address = text.split_once('%').map_or(text, |(address, _zone)| address);
@@ -36,8 +37,8 @@ pub fn ip_text(ip: IpAddr) -> String {
     }
 }
 
-/// The URL in a line or a field, white space and byte order marks around it removed; `None` if it does not begin with a scheme,
-/// `[A-Za-z][A-Za-z0-9+.-]*://`. Nothing else is asked of it, and nothing in it is changed.
+/// The URL in a line or a field, white space and byte order marks around it removed; `None` if it does not begin with
+/// a scheme, `[A-Za-z][A-Za-z0-9+.-]*://`. Nothing else is asked of it, and nothing in it is changed.
 pub fn url(text: &str) -> Option<&str> {
     let url = text.trim_matches(|c| is_space(c) || c == '\u{feff}');
     let (scheme, _) = url.split_once("://")?;

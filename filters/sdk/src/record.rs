@@ -9,8 +9,8 @@ impl Record {
         Limits::for_input(self.data.len())
     }
 
-    /// Checks that an event of this record may have this time, in seconds since 1970-01-01T00:00:00Z: not before 1970, and at most two days
-    /// after the record's arrival, as clocks differ.
+    /// Checks that an event of this record may have this time, in seconds since 1970-01-01T00:00:00Z: not before
+    /// 1970, and at most two days after the record's arrival, as clocks differ.
     ///
     /// # Errors
     /// If the time is outside, or no number at all.

@@ -5,21 +5,23 @@ pub const fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
 }
 
-/// `text` without white space at both ends, as Python's `str.strip` does it, and as the host does it before it stores a text.
+/// `text` without white space at both ends, as Python's `str.strip` does it, and as the host does it before it stores
+/// a text.
 pub fn strip(text: &str) -> &str {
     text.trim_matches(is_space)
 }
 
-/// What a complete `b'…'` or `'…'` holds, or `text` itself. Programs that moved to Python 3 wrote their bytes this way for years.
-/// Escapes inside stay as they are.
+/// What a complete `b'…'` or `'…'` holds, or `text` itself. Programs that moved to Python 3 wrote their bytes this
+/// way for years. Escapes inside stay as they are.
 pub fn unwrap_literal(text: &str) -> &str {
     text.strip_prefix('b').unwrap_or(text).strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).unwrap_or(text)
 }
 
-/// JSON text in which every escape of half a surrogate pair is replaced by `\ufffd`, or `None` if there is no such escape.
+/// JSON text in which every escape of half a surrogate pair is replaced by `\ufffd`, or `None` if there is no such
+/// escape.
 ///
-/// Python writes `\ud800` alone where JSON has no character for it, and readers then refuse the whole document. The archive repairs this in the
-/// records that it takes in; JSON inside a string of a record is the filter's own affair.
+/// Python writes `\ud800` alone where JSON has no character for it, and readers then refuse the whole document. The
+/// archive repairs this in the records that it takes in; JSON inside a string of a record is the filter's own affair.
 pub fn without_lone_surrogates(json: &str) -> Option<String> {
     let mut repaired: Option<String> = None;
     let mut copied = 0;

@@ -12,8 +12,9 @@ use crate::text::{quoted, strip};
 /// zone     = "Z" / ("+" / "-") 2DIGIT [":"] 2DIGIT   ; absent: UTC
 /// ```
 ///
-/// White space around it is ignored. Second 60 is read where a leap second can be, at the end of a day in UTC, and is then the first moment of the next.
-/// The result is whole microseconds divided by a million, rounded once: the float that the Tahoe reference library computes.
+/// White space around it is ignored. Second 60 is read where a leap second can be, at the end of a day in UTC, and is
+/// then the first moment of the next. The result is whole microseconds divided by a million, rounded once: the float
+/// that the Tahoe reference library computes.
 ///
 /// # Errors
 /// With the text in the reason, if it is not of this form or names a day or an hour that does not exist.
@@ -120,7 +121,8 @@ const fn days_of_month(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days from 1970-01-01, in the Gregorian calendar. Counting years from March puts the leap day last, so that the days before each month follow one formula.
+/// Days from 1970-01-01, in the Gregorian calendar. Counting years from March puts the leap day last, so that the
+/// days before each month follow one formula.
 const fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days_before_month = (153 * month + 2) / 5;

@@ -1,6 +1,7 @@
 //! A filter for sightings: that a thing was seen, at a time, in a context.
 //!
-//! `report` reads sightings as people and programs submit them; `honeypot` makes them of a honeypot's records, beside what the `cowrie` filter makes.
+//! `report` reads sightings as people and programs submit them; `honeypot` makes them of a honeypot's records, beside
+//! what the `cowrie` filter makes.
 
 mod honeypot;
 mod report;

@@ -1,18 +1,19 @@
-//! Makes the Tahoe documents of a checked answer (`spec/tahoe.md`).
+//! Makes the Tahoe documents of a checked answer.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::check::Checked;
 use super::{AnswerError, Event, Node, Session};
-use crate::tahoe::canonical::{dump_canonical, dump_f64, write_list};
+use crate::json::dump_f64;
+use crate::tahoe::canonical::{dump_canonical, write_list};
 use crate::tahoe::{Body, Category, Context, Document, Graph, Hash, Itype};
 
 /// The documents of an answer, stamped with the organisation of the record.
 ///
 /// # Errors
-/// What only shows once hashes are known: a node in malicious and benign context at once, or not among the event's nodes;
-/// two different documents with one hash.
+/// What only shows once hashes are known: a node in malicious and benign context at once, or not among the event's
+/// nodes; two different documents with one hash.
 pub fn build(checked: &Checked, orgid: &str) -> Result<Graph, AnswerError> {
     let answer = checked.answer();
     let mut builder = Builder::default();
@@ -139,7 +140,8 @@ impl Builder {
         }
     }
 
-    /// Makes sets of the references of sessions that were joined: once, and not with every join, of which there may be many.
+    /// Makes sets of the references of sessions that were joined: once, and not with every join, of which there may
+    /// be many.
     fn tidy_sessions(&mut self) {
         for document in &mut self.documents {
             if let Body::Session { references, .. } = &mut document.body {
@@ -239,7 +241,8 @@ impl Family {
         self.canonical.push('"');
         self.canonical.push_str(sub_type);
         self.canonical.push_str("\": ");
-        // Two children of one sub-type and one canonical form would be one document, hence are one child: no duplicates here.
+        // Two children of one sub-type and one canonical form would be one document, hence are one child: no
+        // duplicates here.
         let mut list = String::new();
         write_list(&mut list, group.iter().map(|(_, canonical, _)| *canonical));
         dump_canonical(&mut self.canonical, &list);

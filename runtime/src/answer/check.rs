@@ -1,4 +1,4 @@
-//! The rules that an answer must keep (`wit/types.wit`, DESIGN.md §4), and the only maker of a checked answer.
+//! The rules that an answer must keep (`wit/types.wit`), and the only maker of a checked answer.
 
 use std::fmt::Display;
 
@@ -8,7 +8,7 @@ use crate::descriptor::{Emits, is_identifier};
 use crate::limits::Limits;
 use crate::tahoe::{Category, Hash, Itype, Scalar};
 
-/// Object sub-types that other modules of an archive act on; never from a filter (`spec/tahoe.md`).
+/// Object sub-types that other modules of an archive act on; never from a filter.
 const RESERVED: [&str; 5] = ["query", "cybexp_user", "cybexp_superuser", "cybexp_org", "cybexp_input_config"];
 
 /// How far after a record's arrival its times may lie, in seconds.

@@ -1,7 +1,7 @@
 //! How large the documents of an answer will be, before one of them is built.
 //!
-//! A shared node is written out once per place that refers to it, and every level escapes the one below. So the sizes are summed
-//! bottom-up over the places, with saturating arithmetic: what is built later can only be smaller.
+//! A shared node is written out once per place that refers to it, and every level escapes the one below. So the sizes
+//! are summed bottom-up over the places, with saturating arithmetic: what is built later can only be smaller.
 
 use super::{Answer, AnswerError, Node};
 use crate::limits::Limits;
@@ -17,7 +17,8 @@ struct Expanded {
 }
 
 impl Expanded {
-    /// What it adds to a document that it is a child of: `"type": [child]`, as if it had a list of its own, and the reference to it.
+    /// What it adds to a document that it is a child of: `"type": [child]`, as if it had a list of its own, and the
+    /// reference to it.
     fn as_child(self, sub_type: &str) -> Self {
         let list = Size::list(self.canonical.dumped(), 1).dumped();
         Self {
@@ -43,8 +44,8 @@ const FIXED: u64 = 512;
 /// Bytes of one reference in a document: 64 digits, a key of up to seven and a length, in up to three lists.
 const REFERENCE: u64 = 240;
 
-/// Refuses an answer whose documents would be out of proportion to the record. The answer's indices must have been checked.
-/// Ends with the first document that is too much: what a guest can refer to is more than what it may.
+/// Refuses an answer whose documents would be out of proportion to the record. The answer's indices must have been
+/// checked. Ends with the first document that is too much: what a guest can refer to is more than what it may.
 pub(super) fn check_expansion(answer: &Answer, limits: &Limits, input: u64) -> Result<(), AnswerError> {
     let mut total = Total {
         canonical: 0,

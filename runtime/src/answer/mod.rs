@@ -1,7 +1,7 @@
 //! What a filter says about a record, from the guest's word to Tahoe documents.
 //!
-//! An [`Answer`] is untrusted. [`check()`] turns it into a [`Checked`] answer, which nothing else can make, and [`build()`]
-//! takes only that: an unchecked answer cannot reach a store.
+//! An [`Answer`] is untrusted. [`check()`] turns it into a [`Checked`] answer, which nothing else can make, and
+//! [`build()`] takes only that: an unchecked answer cannot reach a store.
 
 mod build;
 mod check;
@@ -21,7 +21,8 @@ use crate::tahoe::{Category, Hash, Scalar};
 #[error("{0}")]
 pub struct AnswerError(pub(crate) String);
 
-/// An answer as the guest gave it, of whatever version of the contract. Plain data, so that it can come from another process.
+/// An answer as the guest gave it, of whatever version of the contract. Plain data, so that it can come from another
+/// process.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// See `wit/types.wit` for these and what is in them.

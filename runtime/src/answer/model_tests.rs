@@ -73,7 +73,7 @@ fn set(value: &Value) -> BTreeSet<String> {
     value.as_array().map(|items| items.iter().map(|item| item.as_str().unwrap().to_owned()).collect()).unwrap_or_default()
 }
 
-/// Compares as `spec/tahoe.md` says under "Comparing documents".
+/// Documents are equal if hash, scalars, reference sets and canonical data are.
 fn compare(graph: &Graph, document: &Document, expected: &Value) {
     assert_eq!(json!(document.hash), expected["_hash"], "{expected}");
     assert_eq!(document.itype().name(), expected["itype"]);

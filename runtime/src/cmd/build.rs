@@ -1,20 +1,18 @@
 //! `runtime build`: an author's crate becomes a component that would be admitted.
 
 use std::io::{self, Write as _};
-use std::sync::Arc;
 
 use anyhow::Context as _;
 
+use super::filters::sandbox;
 use crate::author;
 use crate::cli::BuildArgs;
 use crate::exit::Exit;
 use crate::limits::Limits;
-use crate::sandbox::Sandbox;
 
 /// Builds each crate and writes NAME.wasm, NAME being what the filter calls itself.
 pub(super) fn run(args: &BuildArgs) -> anyhow::Result<Exit> {
-    let sandbox = Sandbox::new(1).map_err(|error| anyhow::anyhow!("cannot start the WebAssembly engine: {error:#}"))?;
-    let sandbox = Arc::new(sandbox);
+    let sandbox = sandbox(1)?;
     for directory in &args.directories {
         let component = author::build(directory)?;
         let size = component.len();

@@ -20,8 +20,8 @@ pub(super) fn read_component(path: &Path) -> anyhow::Result<Arc<[u8]>> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
         Ok(_) => bail!("the filter {shown} is not a regular file"),
-        Err(error) if path.to_string_lossy().contains('*') => {
-            bail!("no file matches {shown} ({error}); filters are built with scripts/build-filters.sh or `runtime build`")
+        Err(_) if path.to_string_lossy().contains('*') => {
+            bail!("no file matches {shown}; filters are built with scripts/build-filters.sh or `runtime build`")
         }
         Err(error) => return Err(error).with_context(|| format!("cannot open the filter {shown}")),
     }
@@ -32,11 +32,16 @@ pub(super) fn read_component(path: &Path) -> anyhow::Result<Arc<[u8]>> {
     Ok(bytes.into())
 }
 
+/// A sandbox for so many calls at the same time.
+pub(super) fn sandbox(calls: u16) -> anyhow::Result<Arc<Sandbox>> {
+    let sandbox = Sandbox::new(calls).map_err(|error| anyhow::anyhow!("cannot start the WebAssembly engine: {error:#}"))?;
+    Ok(Arc::new(sandbox))
+}
+
 /// Loads every filter, with the options given as `FILTER.KEY=VALUE`. Nothing runs if one of them is refused.
 pub(super) fn load(paths: &[PathBuf], options: &[String], workers: u16) -> anyhow::Result<Vec<Member>> {
     let mut given = parse_options(options)?;
-    let sandbox = Sandbox::new(workers).map_err(|error| anyhow::anyhow!("cannot start the WebAssembly engine: {error:#}"))?;
-    let sandbox = Arc::new(sandbox);
+    let sandbox = sandbox(workers)?;
     let mut loaded: Vec<(&Path, Filter)> = Vec::new();
     for path in paths {
         let bytes = read_component(path)?;

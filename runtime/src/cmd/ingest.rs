@@ -1,8 +1,8 @@
 //! `runtime ingest`: files into the archive.
 //!
-//! Records go to the store in batches while they are read. A record that is refused is told on stderr with its place and costs
-//! nothing but itself; so does a file. Only the store can end the command early, and then what was archived stays: running the same
-//! command again adds nothing twice.
+//! Records go to the store in batches while they are read. A record that is refused is told on stderr with its place
+//! and costs nothing but itself; so does a file. Only the store can end the command early, and then what was archived
+//! stays: running the same command again adds nothing twice.
 
 mod progress;
 mod summary;

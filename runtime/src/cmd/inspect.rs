@@ -1,15 +1,14 @@
 //! `runtime inspect`.
 
 use std::io::{self, Write as _};
-use std::sync::Arc;
 
 use serde_json::json;
 
-use super::filters::read_component;
+use super::filters::{read_component, sandbox};
 use crate::cli::InspectArgs;
 use crate::exit::Exit;
 use crate::limits::Limits;
-use crate::sandbox::{ENGINE, Filter, Refusal, Sandbox};
+use crate::sandbox::{ENGINE, Filter, Refusal};
 use crate::tahoe::Hash;
 use crate::terminal::escape;
 
@@ -18,8 +17,7 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<Exit> {
     let bytes = read_component(&args.filter)?;
     let digest = Hash::of(&[&bytes]);
     let size = bytes.len();
-    let sandbox = Arc::new(Sandbox::new(1).map_err(|error| anyhow::anyhow!("cannot start the WebAssembly engine: {error:#}"))?);
-    let admitted = sandbox.load(bytes, Limits::PURE);
+    let admitted = sandbox(1)?.load(bytes, Limits::PURE);
     let mut out = io::stdout().lock();
     match (&admitted, args.json) {
         (Ok(filter), true) => writeln!(out, "{}", json(filter, size))?,
@@ -54,12 +52,8 @@ fn print(out: &mut impl io::Write, filter: &Filter) -> io::Result<()> {
     line("id", &descriptor.id.to_string())?;
     line("version", &descriptor.version)?;
     line("reads", &descriptor.accepts.join(", "))?;
-    let mut emits: Vec<String> = Vec::new();
-    for (kind, sub_type) in descriptor.emits.iter() {
-        emits.push(format!("{kind} {sub_type}"));
-    }
-    for (number, emits) in emits.chunks(6).enumerate() {
-        line(if number == 0 { "emits" } else { "" }, &emits.join(", "))?;
+    for (number, (kind, sub_types)) in descriptor.emits.kinds().enumerate() {
+        line(if number == 0 { "emits" } else { "" }, &format!("{kind}s {}", sub_types.join(", ")))?;
     }
     line("asserts", &descriptor.emits.asserted().collect::<Vec<_>>().join(", "))?;
     if descriptor.options.is_empty() {
@@ -73,6 +67,13 @@ fn print(out: &mut impl io::Write, filter: &Filter) -> io::Result<()> {
     line("contract", filter.contract())?;
     let imports = if filter.imports().is_empty() { "nothing".to_owned() } else { filter.imports().join(", ") };
     line("imports", &imports)?;
+    let limits = filter.limits();
+    let (fuel, memory, output) = (limits.fuel, limits.memory, limits.output);
+    line(
+        "limits",
+        &format!("fuel {} + {}/byte, memory {} MiB + {}/byte,", fuel.constant, fuel.factor, memory.constant >> 20, memory.factor),
+    )?;
+    line("", &format!("output {} MiB + {}/byte; all of them: --json", output.constant >> 20, output.factor))?;
     line("size", &format!("{} bytes", filter.size()))?;
     line("sha256", &filter.digest().to_string())?;
     line("engine", ENGINE)?;

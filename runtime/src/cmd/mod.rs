@@ -13,6 +13,7 @@ use std::io;
 
 use crate::cli::{Cli, Command, DeadLettersCommand};
 use crate::exit::Exit;
+use crate::store::StoreError;
 use crate::terminal::escape;
 
 /// A command line that cannot be carried out as it is: exit code 2.
@@ -40,7 +41,8 @@ pub fn main(cli: Cli) -> Exit {
             return Exit::Complete;
         }
         print_error(&error);
-        if error.downcast_ref::<UsageError>().is_some() { Exit::Usage } else { Exit::CouldNotRun }
+        let usage = error.is::<UsageError>() || matches!(error.downcast_ref(), Some(StoreError::Address(_)));
+        if usage { Exit::Usage } else { Exit::CouldNotRun }
     })
 }
 
@@ -52,9 +54,12 @@ fn print_error(error: &anyhow::Error) {
     }
 }
 
-/// An empty table for people.
+/// An empty table for people: narrow, so that it fits 80 columns as long as its cells do.
 fn table<const N: usize>(header: [&str; N]) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY).set_header(header);
+    table.load_style(comfy_table::presets::NOTHING).set_header(header);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     table
 }

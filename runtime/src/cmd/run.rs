@@ -1,5 +1,6 @@
 //! `runtime --filters …`: runs filters over a store.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,15 +8,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::json;
 
 use super::filters;
 use crate::cli::RunArgs;
 use crate::exit::Exit;
-use crate::pipeline::{FilterSummary, Run, Settings};
+use crate::pipeline::{FilterSummary, Member, Run, Settings};
 use crate::sandbox::ENGINE;
-use crate::store;
+use crate::store::{self, Store, StoreError};
+use crate::terminal::escape;
 
 /// How often progress is drawn on a terminal, and how often a line is written elsewhere.
 const DRAW: Duration = Duration::from_millis(100);
@@ -24,10 +26,11 @@ const LINE: Duration = Duration::from_secs(1);
 /// Runs until there is nothing left to do (`--once`) or a signal comes.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let start = Instant::now();
-    let workers = args.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, |n| n.get().min(64) as u16));
-    let members = filters::load(&args.filters, &args.options, workers)?;
-    let store = store::open(&args.store.store)?;
     let stop = stop_on_signals()?;
+    let workers = args.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, |n| n.get().min(64) as u16));
+    // A daemon may be there before the first record; a single run over an archive that is not there is a mistyped name.
+    let store = if args.once { store::open_existing(&args.store.store)? } else { store::open(&args.store.store)? };
+    let members = filters::load(&args.filters, &args.options, workers)?;
     let run = Run::new(store.as_ref(), &members, Settings { workers, once: args.once, stop: &stop })?;
     let mut pending = 0;
     for member in &members {
@@ -46,7 +49,20 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         summaries
     })?;
     print(args, &summaries, workers, start.elapsed())?;
+    if args.once {
+        warn_of_unread(store.as_ref(), &members)?;
+    }
     Ok(exit(args, &summaries))
+}
+
+/// Records that no filter reads are often records with a mistyped sub-type.
+fn warn_of_unread(store: &dyn Store, members: &[Member]) -> Result<(), StoreError> {
+    for (sub_type, count) in store.archived()? {
+        if !members.iter().any(|member| member.reference.accepts.contains(&sub_type)) {
+            tracing::warn!("{count} records of sub-type {sub_type} are read by none of these filters");
+        }
+    }
+    Ok(())
 }
 
 /// Dead letters added, or records left pending: incomplete. A daemon that was told to end has done what it should.
@@ -69,8 +85,11 @@ fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
 fn draw_progress(run: &Run<'_>, pending: u64, once: bool, over: &AtomicBool) {
     let terminal = io::stderr().is_terminal();
     let bar = if terminal && once { ProgressBar::new(pending) } else { ProgressBar::hidden() };
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} records  {per_sec}  {eta} left") {
-        bar.set_style(style);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} records  {rate}/s  {eta} left") {
+        bar.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // Writing to the bar's own buffer does not fail.
+            let _ = write!(out, "{:.0}", state.per_sec());
+        }));
     }
     let (mut last_line, mut last_settled) = (Instant::now(), 0);
     while !over.load(Ordering::Relaxed) {
@@ -93,18 +112,8 @@ fn print(args: &RunArgs, summaries: &[FilterSummary], workers: u16, elapsed: Dur
         writeln!(out, "{summary}")?;
         return Ok(());
     }
-    let mut table = super::table([
-        "filter",
-        "records",
-        "done",
-        "rejected",
-        "failed",
-        "pending",
-        "documents new",
-        "fuel",
-        "fuel/record",
-        "time",
-    ]);
+    let mut table =
+        super::table(["filter", "records", "done", "rejected", "failed", "pending", "documents\nnew", "fuel", "time"]);
     for summary in summaries {
         let counters = &summary.counters;
         let records = counters.done + counters.rejected + counters.failed;
@@ -116,15 +125,19 @@ fn print(args: &RunArgs, summaries: &[FilterSummary], workers: u16, elapsed: Dur
             counters.failed.to_string(),
             summary.store.pending.to_string(),
             counters.documents.to_string(),
-            counters.fuel.to_string(),
-            counters.fuel.checked_div(records).unwrap_or(0).to_string(),
+            format!("{:.1} M", counters.fuel as f64 / 1e6),
             format!("{:.2} s", counters.busy_us as f64 / 1e6),
         ]);
     }
     writeln!(out, "{table}")?;
+    for summary in summaries {
+        for (reason, count) in &summary.reasons {
+            writeln!(out, "{} rejected {count}: {}", summary.filter, escape(reason))?;
+        }
+    }
     writeln!(out, "{:.2} s with {workers} workers; the time of a filter is summed over them.", elapsed.as_secs_f64())?;
     if summaries.iter().any(|summary| summary.counters.failed > 0) {
-        writeln!(out, "See what failed and why: runtime dead-letters list --store {}", args.store.store)?;
+        writeln!(out, "See what failed and why: runtime dead-letters list --store '{}'", args.store.store)?;
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
-//! Splits a stream that is one JSON array into the texts of its elements, holding one at a time and none that is too long.
+//! Splits a stream that is one JSON array into the texts of its elements, holding one at a time and none that is too
+//! long.
 //!
-//! Only brackets, commas and strings are understood, as much as it takes to find where an element ends; whether the text between is
-//! JSON is for the reader of records to say. So one broken element is refused alone, as long as its brackets and quotes pair.
+//! Only brackets, commas and strings are understood, as much as it takes to find where an element ends; whether the
+//! text between is JSON is for the reader of records to say. So one broken element is refused alone, as long as its
+//! brackets and quotes pair.
 
 use std::io::{self, BufRead, ErrorKind};
 
@@ -48,7 +50,8 @@ enum State {
 }
 
 impl<R: BufRead> Elements<R> {
-    /// Elements of at most `bound` bytes. The reader must stand before a `[`, with nothing but a byte order mark and blanks between.
+    /// Elements of at most `bound` bytes. The reader must stand before a `[`, with nothing but a byte order mark and
+    /// blanks between.
     pub(super) fn new(reader: R, bound: u64) -> Self {
         Self { reader, bound, number: 0, state: State::Start, element: Element::default() }
     }

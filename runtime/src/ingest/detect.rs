@@ -1,7 +1,7 @@
 //! How a file holds records: by what was asked for, by the kind of record, and by its first bytes.
 
+use super::Format;
 use super::array::trim_start;
-use crate::cli::Format;
 
 /// How a file holds records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,8 @@ pub(super) fn shape(prefix: &[u8], sub_type: &str, format: Format) -> Result<Sha
     })
 }
 
-/// Lines are the rule. A log that was cut at midnight may begin anywhere in a line, at a `[` too: so only an array of objects is an array.
+/// Lines are the rule. A log that was cut at midnight may begin anywhere in a line, at a `[` too: so only an array of
+/// objects is an array.
 fn by_content(prefix: &[u8]) -> Shape {
     let text = trim_start(prefix);
     match text.split_first() {
@@ -61,7 +62,8 @@ fn by_content(prefix: &[u8]) -> Shape {
         },
         Some((b'{', _)) => {
             let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
-            // A first line that does not end within the prefix is a long record, hardly the start of one over several lines.
+            // A first line that does not end within the prefix is a long record, hardly the start of one over several
+            // lines.
             if first.len() == text.len() || crate::json::read(first).is_ok() { Shape::Lines } else { Shape::ObjectOrLines }
         }
         _ => Shape::Lines,

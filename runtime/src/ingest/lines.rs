@@ -14,8 +14,8 @@ pub(super) enum Line<'a> {
     TooLong(u64),
 }
 
-/// The lines of a reader. A line ends at LF and nowhere else: U+2028 and a lone CR are text in JSON. What follows the last LF is a line too, unless
-/// it is nothing.
+/// The lines of a reader. A line ends at LF and nowhere else: U+2028 and a lone CR are text in JSON. What follows the
+/// last LF is a line too, unless it is nothing.
 pub(super) struct Lines<R> {
     reader: R,
     bound: u64,

@@ -1,10 +1,12 @@
-//! Files to raw records, as a stream: each record is handed over when it is read, so a file may be larger than memory.
+//! Files to raw records, as a stream: each record is handed over when it is read, so a file may be larger than
+//! memory.
 //!
-//! What a file holds is hostile: nothing is allocated from a number in it, a record that is too large is skipped without being
-//! held, and one bad record never costs the next. Knows nothing of stores; `cmd::ingest` archives what comes out.
+//! What a file holds is hostile: nothing is allocated from a number in it, a record that is too large is skipped
+//! without being held, and one bad record never costs the next. Knows nothing of stores; `cmd::ingest` archives what
+//! comes out.
 //!
-//! The way of a file: `open` (regular, not empty, not compressed), `detect` (how it holds records), one of `lines`, `array` and
-//! `whole` (where each record begins and ends), `record` (the text of one to its document).
+//! The way of a file: `open` (regular, not empty, not compressed), `detect` (how it holds records), one of `lines`,
+//! `array` and `whole` (where each record begins and ends), `record` (the text of one to its document).
 
 mod array;
 mod detect;
@@ -23,12 +25,24 @@ use std::sync::Arc;
 
 pub use origin::{Origin, OriginError};
 
-use crate::cli::Format;
 use crate::tahoe::RawDocument;
 use array::{Elements, Part};
 use detect::Shape;
 use lines::{Line, Lines};
 use open::Opened;
+
+/// How a file holds records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// By sub-type and content.
+    Auto,
+    /// One JSON record a line.
+    Jsonl,
+    /// The file is one record's JSON.
+    Json,
+    /// The file is one record's text: `{"data": "…"}`, byte for byte.
+    Text,
+}
 
 /// Where in a file something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,12 +105,14 @@ pub struct Source<'a> {
     pub format: Format,
 }
 
-/// Reads all records of a file. At least one item comes out of every file: a file that holds no record is refused as a whole.
+/// Reads all records of a file. At least one item comes out of every file: a file that holds no record is refused as
+/// a whole.
 ///
 /// `on_bytes` is told how many bytes were read since the last time.
 ///
 /// # Errors
-/// Only what `sink` returns. A file that cannot be read is an [`Item::Refused`], and what was read of it before stays read.
+/// Only what `sink` returns. A file that cannot be read is an [`Item::Refused`], and what was read of it before stays
+/// read.
 pub fn read(source: Source<'_>, on_bytes: &dyn Fn(u64), sink: &mut dyn FnMut(Item) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut found = Found { file: Arc::from(source.path), sub_type: source.sub_type, sink, items: 0 };
     match open::open(source.path, on_bytes) {

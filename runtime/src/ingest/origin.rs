@@ -86,13 +86,14 @@ fn wrong(option: &str, expected: &str, found: &str) -> OriginError {
     OriginError(format!("{option}: expected {expected}, found \"{}\"", escape_bounded(found, 60)))
 }
 
-/// Whether every reader of the archive will know this name. Looking it up is lenient about case, and other readers are not; so it is compared
-/// with the names that there are. The database is the one that is built in, so that machines agree.
+/// Whether every reader of the archive will know this name. Looking it up is lenient about case, and other readers
+/// are not; so it is compared with the names that there are. The database is the one that is built in, so that
+/// machines agree.
 fn is_timezone(name: &str) -> bool {
     TimeZoneDatabase::bundled().available().any(|known| known.as_str() == name)
 }
 
-/// Whole microseconds, divided once, as for every other time (`spec/tahoe.md`, "Times").
+/// Whole microseconds, divided once, as for every other time.
 fn seconds(now: SystemTime) -> f64 {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_micros() as f64 / 1e6

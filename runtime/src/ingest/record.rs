@@ -8,8 +8,8 @@ use crate::json::{self, JsonError};
 use crate::tahoe::RawDocument;
 use crate::tahoe::raw::{MAX_RAW_BYTES, RawError};
 
-/// The longest text of one record, in bytes. The bound on what is stored holds for what is read as well: a text is taken into memory
-/// before its stored size is known.
+/// The longest text of one record, in bytes. The bound on what is stored holds for what is read as well: a text is
+/// taken into memory before its stored size is known.
 pub(super) const MAX_TEXT: u64 = MAX_RAW_BYTES;
 
 /// Why a text of that many bytes is refused unread.
@@ -39,7 +39,7 @@ pub(super) fn from_json(sub_type: &str, text: &[u8]) -> Result<RawDocument, Stri
     }
 }
 
-/// The document of a source that is not JSON (`spec/filters.md`, "What a record's data is"): byte for byte, so that a digest over the text is
+/// The document of a source that is not JSON: byte for byte, so that a digest over the text is
 /// that of the file.
 pub(super) fn from_text(sub_type: &str, bytes: Vec<u8>) -> Result<RawDocument, String> {
     let mut data = Map::new();

@@ -23,8 +23,9 @@ pub(super) fn text(reader: &mut dyn BufRead, size: u64, found: &mut Found<'_>) -
     Ok(found.outcome(At::File, record::from_text(found.sub_type, bytes))?)
 }
 
-/// The file begins with a line that is no record by itself: it is one record over several lines, or lines of which the first is broken.
-/// It is the former if the whole is JSON. If neither the whole nor any line is, one message about the whole helps more than one for each line.
+/// The file begins with a line that is no record by itself: it is one record over several lines, or lines of which
+/// the first is broken. It is the former if the whole is JSON. If neither the whole nor any line is, one message
+/// about the whole helps more than one for each line.
 pub(super) fn object_or_lines(reader: &mut dyn BufRead, found: &mut Found<'_>) -> Result<(), Stop> {
     let bytes = up_to_the_bound(reader)?;
     if is_beyond(&bytes) {
@@ -37,7 +38,8 @@ pub(super) fn object_or_lines(reader: &mut dyn BufRead, found: &mut Found<'_>) -
     Ok(found.outcome(At::File, outcome)?)
 }
 
-/// Whether a line after the first begins as a record does, at the margin: inside of one record printed over several lines, braces are indented.
+/// Whether a line after the first begins as a record does, at the margin: inside of one record printed over several
+/// lines, braces are indented.
 fn has_lines_of_objects(bytes: &[u8]) -> bool {
     let mut lines = bytes.split(|&byte| byte == b'\n').filter(|line| !record::is_blank(line));
     let first = lines.next();

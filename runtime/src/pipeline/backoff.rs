@@ -5,7 +5,8 @@ use std::time::Duration;
 /// The longest wait: an hour.
 const LONGEST_SECONDS: f64 = 3600.0;
 
-/// `min(3600, 2^n + jitter)` seconds after `failures` failures in a row, the jitter being a fraction of a second between 0 and 1.
+/// `min(3600, 2^n + jitter)` seconds after `failures` failures in a row, the jitter being a fraction of a second
+/// between 0 and 1.
 #[must_use]
 pub(super) fn wait(failures: u32, jitter: f64) -> Duration {
     let seconds = 2_f64.powi(failures.min(12) as i32) + jitter.clamp(0.0, 1.0);

@@ -1,4 +1,5 @@
-//! What filters log. Equal messages of a run are said once and counted: a filter cannot fill the log.
+//! What filters say for people: their log, and why they reject. Equal messages are said once and counted: a filter
+//! cannot fill the log.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ const WINDOW: Duration = Duration::from_secs(3600);
 
 /// The messages of one filter, in one run or one hour.
 #[derive(Debug)]
-pub struct Chatter {
+pub(super) struct Chatter {
     since: Instant,
     seen: HashMap<(LogLevel, String), u64>,
     beyond: u64,
@@ -28,8 +29,9 @@ impl Default for Chatter {
 
 impl Chatter {
     /// Notes what a call logged; says what is new.
-    pub fn note(&mut self, filter: &str, report: &Report) {
-        // A daemon starts over now and then: else records with messages of an attacker's choice would silence a filter for good.
+    pub(super) fn note(&mut self, filter: &str, report: &Report) {
+        // A daemon starts over now and then: else records with messages of an attacker's choice would silence a
+        // filter for good.
         if self.since.elapsed() > WINDOW {
             self.close(filter);
             *self = Self::default();
@@ -55,7 +57,7 @@ impl Chatter {
     }
 
     /// Says how often what was said once was logged.
-    pub fn close(&self, filter: &str) {
+    pub(super) fn close(&self, filter: &str) {
         for ((_, message), count) in self.seen.iter().filter(|(_, count)| **count > 1) {
             let message = escape(message);
             tracing::info!(filter, count, "repeated: {message}");
@@ -63,5 +65,33 @@ impl Chatter {
         if self.beyond > 0 {
             tracing::info!(filter, lines = self.beyond, "more lines were logged and dropped");
         }
+    }
+}
+
+/// Different reasons of one filter that are kept apart.
+const MAX_REASONS: usize = 100;
+/// How many of them are told.
+const TOLD_REASONS: usize = 5;
+
+/// Why a filter rejected records, in one run.
+#[derive(Debug, Default)]
+pub(super) struct Reasons(HashMap<String, u64>);
+
+impl Reasons {
+    /// Counts a rejection.
+    pub(super) fn note(&mut self, reason: &str) {
+        if let Some(count) = self.0.get_mut(reason) {
+            *count += 1;
+        } else if self.0.len() < MAX_REASONS {
+            self.0.insert(reason.to_owned(), 1);
+        }
+    }
+
+    /// The most frequent reasons, the most frequent first.
+    pub(super) fn most_frequent(&self) -> Vec<(String, u64)> {
+        let mut reasons: Vec<(String, u64)> = self.0.iter().map(|(reason, count)| (reason.clone(), *count)).collect();
+        reasons.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
+        reasons.truncate(TOLD_REASONS);
+        reasons
     }
 }

@@ -1,7 +1,8 @@
 //! From a pending record to a settled one.
 //!
-//! [`attempt()`] is the way of one record: through the sandbox, the check of its answer, to documents. [`mod@run`] gives attempts
-//! to workers, fairly over filters, and commits what comes out. Which store and which filters is not its business.
+//! [`attempt()`] is the way of one record: through the sandbox, the check of its answer, to documents. [`mod@run`]
+//! gives attempts to workers, fairly over filters, and commits what comes out. Which store and which filters is not
+//! its business.
 
 mod attempt;
 mod backoff;
@@ -11,7 +12,6 @@ mod run;
 mod schedule;
 
 pub use attempt::attempt;
-pub use chatter::Chatter;
 pub use counters::{Counters, Imbalance};
 pub use run::{FilterSummary, Run, RunError, Settings};
 

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 
+use super::chatter::{Chatter, Reasons};
 use super::schedule::{Next, Schedule};
-use super::{Chatter, Counters, Imbalance, Member, attempt, backoff};
+use super::{Counters, Imbalance, Member, attempt, backoff};
 use crate::store::{ClaimSize, Committed, Settled, Store, StoreError, SubmissionKey, Tally, Verdict, Work};
 
-/// What one claim takes from the store: enough that a commit is cheap per record, little enough that memory stays small.
+/// What one claim takes from the store: enough that a commit is cheap per record, little enough that memory stays
+/// small.
 const CLAIM: ClaimSize = ClaimSize { records: 1024, bytes: 4 * 1024 * 1024 };
 
 /// How long a worker stays with one filter before it commits and asks whose turn it is.
@@ -68,6 +70,9 @@ pub struct FilterSummary {
     /// What became of its attempts.
     #[serde(flatten)]
     pub counters: Counters,
+    /// The reasons of its rejections with how often each was given, the most frequent first; not all, if there were
+    /// many.
+    pub reasons: Vec<(String, u64)>,
     /// How its pairs stand in the store now.
     pub store: Tally,
 }
@@ -87,6 +92,7 @@ pub struct Run<'a> {
 struct Book {
     counters: Counters,
     chatter: Chatter,
+    reasons: Reasons,
 }
 
 /// A fraction of a second that differs from worker to worker and machine to machine: jitter needs no more.
@@ -159,7 +165,7 @@ impl<'a> Run<'a> {
         book.counters.check(name)?;
         let store = self.store.tally(member.reference.id)?;
         store.check(name)?;
-        Ok(FilterSummary { filter: name.clone(), counters: book.counters, store })
+        Ok(FilterSummary { filter: name.clone(), counters: book.counters, reasons: book.reasons.most_frequent(), store })
     }
 
     fn fail(&self, error: RunError) {
@@ -248,7 +254,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Asks the store again for as long as it is busy or out of reach: once, a few times; a daemon, until it is told to end.
+    /// Asks the store again for as long as it is busy or out of reach: once, a few times; a daemon, until it is told
+    /// to end.
     fn patiently<T>(&self, ask: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut failures = 0;
         loop {
@@ -281,6 +288,9 @@ impl<'a> Run<'a> {
         for (settled, committed) in settled.iter().zip(committed) {
             book.counters.fuel += settled.report.fuel;
             book.chatter.note(&member.reference.name, &settled.report);
+            if let Verdict::Rejected(reason) = &settled.verdict {
+                book.reasons.note(reason);
+            }
             match committed {
                 Committed::Done { new_documents } => {
                     book.counters.done += 1;

@@ -1,4 +1,4 @@
-//! Admission: what is looked at before a component may see a record (`spec/sandbox.md`).
+//! Admission: what is looked at before a component may see a record.
 
 use std::sync::{Arc, OnceLock};
 
@@ -77,7 +77,8 @@ pub struct Filter {
 }
 
 impl Sandbox {
-    /// Admits a component under these limits: checks it from the outside in, and asks it what it is. Nothing else of it runs.
+    /// Admits a component under these limits: checks it from the outside in, and asks it what it is. Nothing else of
+    /// it runs.
     ///
     /// # Errors
     /// The first reason to refuse it.
@@ -207,8 +208,8 @@ impl Filter {
         self.options = options;
     }
 
-    /// Gives it one record, in a fresh instance. The outcome depends on the filter's bytes, its settings and the record, and on
-    /// nothing else.
+    /// Gives it one record, in a fresh instance. The outcome depends on the filter's bytes, its settings and the
+    /// record, and on nothing else.
     #[must_use]
     pub fn call(&self, record: &Record<'_>) -> Called {
         let input = record.data.len() as u64;

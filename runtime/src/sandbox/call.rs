@@ -104,8 +104,8 @@ fn new_store(engine: &Engine, limits: &Limits, input: u64, options: &Options) ->
     store.set_fuel(limits.setup_fuel)?;
     let ticks = limits.wall_clock_ms.of(input) / TICK.as_millis() as u64;
     store.set_epoch_deadline(ticks.max(1));
-    // A backstop: we count bytes ourselves, in a way that does not depend on how the engine lays out its types, and this bounds
-    // what the engine allocates before we see it.
+    // A backstop: we count bytes ourselves, in a way that does not depend on how the engine lays out its types, and
+    // this bounds what the engine allocates before we see it.
     store.set_hostcall_fuel(usize::try_from(output_limit.saturating_mul(2)).unwrap_or(usize::MAX));
     store.set_max_component_handles(limits.handles as usize);
     Ok(store)

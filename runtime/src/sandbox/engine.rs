@@ -16,7 +16,8 @@ pub(super) const TICK: Duration = Duration::from_millis(5);
 /// The memory of one slot of the pool. A record whose budget is larger runs on the on-demand engine.
 pub(super) const SLOT_BYTES: u64 = 96 * 1024 * 1024;
 
-/// Guest stack. What remains of a thread's stack must be enough for the host: [`crate::pipeline`] starts its threads accordingly.
+/// Guest stack. What remains of a thread's stack must be enough for the host: [`crate::pipeline`] starts its threads
+/// accordingly.
 const GUEST_STACK_BYTES: usize = 512 * 1024;
 
 /// Stack that a guest leaves behind is kept up to here, so that the next instance finds it mapped.
@@ -91,8 +92,8 @@ fn new_engine(strategy: InstanceAllocationStrategy) -> wasmtime::Result<Engine> 
         .epoch_interruption(true)
         .max_wasm_stack(GUEST_STACK_BYTES)
         .cranelift_nan_canonicalization(true)
-        // Names suffice; what reads line numbers out of a guest's debug information is an attack surface, and an environment variable
-        // would switch it on.
+        // Names suffice; what reads line numbers out of a guest's debug information is an attack surface, and an
+        // environment variable would switch it on.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES))
         // Off: what filters do not need, and what most of the engine's security advisories were about.
@@ -114,7 +115,8 @@ fn new_engine(strategy: InstanceAllocationStrategy) -> wasmtime::Result<Engine> 
 
 fn start_ticker(engine: EngineWeak) -> wasmtime::Result<()> {
     std::thread::Builder::new().name("epoch".into()).spawn(move || {
-        // Weak, so that the thread ends with the engine. The epoch is never bumped to stop one guest: it would stop them all.
+        // Weak, so that the thread ends with the engine. The epoch is never bumped to stop one guest: it would stop
+        // them all.
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);

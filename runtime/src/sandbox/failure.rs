@@ -5,13 +5,14 @@ use wasmtime::{Error, Trap, WasmBacktrace};
 use super::limiter::{Exceeded, HostShort};
 use crate::verdict::{Failure, FailureKind};
 
-/// What the engine says when a guest hands over more than its allowance. The error's type is private to the engine, so its
-/// text is all there is to know it by; a test pins it.
+/// What the engine says when a guest hands over more than its allowance. The error's type is private to the engine,
+/// so its text is all there is to know it by; a test pins it.
 const HOSTCALL_ALLOWANCE: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// The most bytes of a message that are kept.
 const MAX_TEXT: usize = 512;
-/// The most bytes of a frame's name, and of a whole backtrace: names are the guest's text, and every record may leave one.
+/// The most bytes of a frame's name, and of a whole backtrace: names are the guest's text, and every record may leave
+/// one.
 const MAX_FRAME: usize = 80;
 const MAX_BACKTRACE: usize = 2048;
 
@@ -44,7 +45,8 @@ pub(super) fn classify(error: &Error, phase: Phase) -> Failure {
             // No slot, no memory, no address space: the filter has done nothing yet, or is not to blame.
             (FailureKind::Host, text)
         } else {
-            // Strings that are no UTF-8, indices out of range, enum cases that do not exist: the guest broke the calling convention.
+            // Strings that are no UTF-8, indices out of range, enum cases that do not exist: the guest broke the
+            // calling convention.
             (FailureKind::Trap, text)
         }
     };

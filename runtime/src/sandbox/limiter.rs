@@ -25,8 +25,8 @@ impl Exceeded {
 #[error("the host is short of memory: {0}")]
 pub(super) struct HostShort(String);
 
-/// Sums memory and table growth over all memories and tables of a store. wasmtime's own limits are per memory, so a guest with two would
-/// have twice as much.
+/// Sums memory and table growth over all memories and tables of a store. wasmtime's own limits are per memory, so a
+/// guest with two would have twice as much.
 #[derive(Debug)]
 pub(super) struct Limiter {
     memory: u64,
@@ -60,8 +60,8 @@ fn grow(
     if requested > limit {
         return Err(Exceeded::new(kind, what, requested, limit).into());
     }
-    // Beyond what the component itself declares: WebAssembly says that the guest is told. After the budget, since the pool's own size
-    // is a maximum too.
+    // Beyond what the component itself declares: WebAssembly says that the guest is told. After the budget, since the
+    // pool's own size is a maximum too.
     if maximum.is_some_and(|maximum| desired > maximum) {
         return Ok(false);
     }

@@ -1,10 +1,13 @@
 //! Where raw records come from and documents go to.
 //!
-//! [`Store`] is written in words of the domain, and shaped for stores without transactions over several documents: every write is a join
-//! (insert if absent, union, minimum, maximum), a batch may be written twice, children are written before
-//! parents and the marks of progress last. So any number of workers, in any order, with any crash, reach the same documents.
+//! [`Store`] is written in words of the domain, and shaped for stores without transactions over several documents:
+//! every write is a join (insert if absent, union, minimum, maximum), a batch may be written twice, children are
+//! written before parents and the marks of progress last. So any number of workers, in any order, with any crash,
+//! reach the same documents.
 
 pub mod sqlite;
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -185,6 +188,9 @@ pub enum StoreError {
     /// It may work later: busy, out of reach. Nothing was lost; try the same again.
     #[error("the store is busy or out of reach: {0}")]
     Transient(String),
+    /// The address names no store that there is.
+    #[error("--store {0}")]
+    Address(String),
     /// It will not work: wrong file, no permission, disk full, corrupt.
     #[error("{0}")]
     Permanent(String),
@@ -192,8 +198,8 @@ pub enum StoreError {
 
 /// An archive with its bookkeeping.
 ///
-/// One value serves all workers of a process. Claims keep two workers from attempting one pair at the same time; correctness
-/// does not depend on them.
+/// One value serves all workers of a process. Claims keep two workers from attempting one pair at the same time;
+/// correctness does not depend on them.
 pub trait Store: Send + Sync {
     /// Archives raw records; returns what became of each, in order. The whole batch is durable when this returns.
     ///
@@ -207,15 +213,15 @@ pub trait Store: Send + Sync {
     /// See [`StoreError`].
     fn register(&self, filter: &FilterRef) -> Result<(), StoreError>;
 
-    /// Pending pairs of a registered filter that nobody in this process holds, oldest first. Empty: there are none now. Costs the
-    /// same however many pairs are settled.
+    /// Pending pairs of a registered filter that nobody in this process holds, oldest first. Empty: there are none
+    /// now. Costs the same however many pairs are settled.
     ///
     /// # Errors
     /// See [`StoreError`].
     fn claim(&self, filter: Uuid, size: ClaimSize) -> Result<Vec<Work>, StoreError>;
 
-    /// Writes what came out of attempts: documents first, then references, then the marks and the ledger. Releases the claims.
-    /// A settled pair stays as it is, except that a failed one may yet be done or rejected.
+    /// Writes what came out of attempts: documents first, then references, then the marks and the ledger. Releases
+    /// the claims. A settled pair stays as it is, except that a failed one may yet be done or rejected.
     ///
     /// # Errors
     /// The claims are still held: commit again, or give them back. Committing twice does what committing once does.
@@ -225,8 +231,8 @@ pub trait Store: Send + Sync {
     /// claim them again before [`Store::reopen`].
     fn give_back(&self, filter: Uuid, keys: &[SubmissionKey]);
 
-    /// Lets [`Store::claim`] look through a filter's submissions again, from the oldest that may be pending: for pairs that were
-    /// given back, or made pending again. Claims that are held stay so.
+    /// Lets [`Store::claim`] look through a filter's submissions again, from the oldest that may be pending: for
+    /// pairs that were given back, or made pending again. Claims that are held stay so.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -238,13 +244,21 @@ pub trait Store: Send + Sync {
     /// See [`StoreError`].
     fn tally(&self, filter: Uuid) -> Result<Tally, StoreError>;
 
+    /// How many submissions there are of each sub-type of raw records. Counts, as [`Store::tally`] does.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn archived(&self) -> Result<BTreeMap<String, u64>, StoreError>;
+
     /// All dead letters, oldest first.
     ///
     /// # Errors
     /// See [`StoreError`].
     fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError>;
 
-    /// Hands every document that matches to `sink`, one line of JSON each without its end, sorted by `_hash`, in the form of DESIGN.md §7. Returns how many.
+    /// Hands every document that matches to `sink`, one line of JSON each without its end, sorted by `_hash`: keys
+    /// sorted, no blanks, ASCII with `\uXXXX`, floats as Python's `repr`, reference lists sorted, no `_id`; every
+    /// store gives the same bytes. Returns how many.
     ///
     /// # Errors
     /// The store's, or the sink's.
@@ -278,9 +292,11 @@ fn open_with(uri: &str, create: bool) -> Result<Box<dyn Store>, StoreError> {
         return Ok(Box::new(sqlite::SqliteStore::open(path, create)?));
     }
     // The rest of the address may hold a password.
-    let scheme = uri.split_once(':').map_or("", |(scheme, _)| scheme);
-    Err(StoreError::Permanent(match scheme {
-        "mongodb" | "mongodb+srv" => format!("{scheme}: stores are not supported yet by this version: use sqlite:PATH"),
-        _ => "a store is given as sqlite:PATH, as in sqlite:tahoe.db".to_owned(),
+    Err(StoreError::Address(match uri.split_once(':') {
+        Some((scheme @ ("mongodb" | "mongodb+srv"), _)) => {
+            format!("{scheme}:… is not supported yet by this version: use sqlite:PATH")
+        }
+        Some((scheme, _)) => format!("{scheme}:… is no kind of store: use sqlite:PATH, as in sqlite:tahoe.db"),
+        None => format!("{uri:?}: a store is given as sqlite:PATH; did you mean sqlite:{uri}?"),
     }))
 }

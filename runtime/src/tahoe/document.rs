@@ -77,8 +77,8 @@ impl Category {
     }
 }
 
-/// One entry of an event's `_ref`, with the context in which the event saw it: `_mal_ref`, `_ben_ref` or neither. One value
-/// per entry keeps the two sets disjoint, and the greater wins in a join.
+/// One entry of an event's `_ref`, with the context in which the event saw it: `_mal_ref`, `_ben_ref` or neither. One
+/// value per entry keeps the two sets disjoint, and the greater wins in a join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Context {
     /// The index in [`Graph::documents`](super::Graph) of what is referred to.
@@ -152,8 +152,8 @@ impl Document {
         }
     }
 
-    /// Whether the other document, of the same hash, is the same one: the identity fields are joined without separators before
-    /// hashing, so two different ones can read alike (`spec/tahoe.md`, "Instances").
+    /// Whether the other document, of the same hash, is the same one: the identity fields are joined without
+    /// separators before hashing, so two different ones can read alike.
     #[must_use]
     pub fn same_identity(&self, other: &Self) -> bool {
         let stamp = |document: &Self| match &document.body {
@@ -169,8 +169,8 @@ impl Document {
 pub struct Graph {
     /// Children before parents, each hash once.
     pub documents: Vec<Document>,
-    /// What the raw record's `_ref` gets, a sorted set: of every event its hash and its `_ref`, of every session its hash, of every
-    /// node outside events and sessions its hash and `_ref`.
+    /// What the raw record's `_ref` gets, a sorted set: of every event its hash and its `_ref`, of every session its
+    /// hash, of every node outside events and sessions its hash and `_ref`.
     pub record_references: Vec<u32>,
 }
 

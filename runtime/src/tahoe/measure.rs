@@ -1,8 +1,8 @@
 //! How large a canonical form will be, before it is written.
 //!
-//! Each level of nesting escapes the one below, so the form grows exponentially with depth: a few hundred
-//! bytes can stand for gigabytes. What matters at the next level is the length and the number of quotes and backslashes,
-//! so the exact size can be computed from the leaves up, in time proportional to the value. All arithmetic saturates.
+//! Each level of nesting escapes the one below, so the form grows exponentially with depth: a few hundred bytes can
+//! stand for gigabytes. What matters at the next level is the length and the number of quotes and backslashes, so the
+//! exact size can be computed from the leaves up, in time proportional to the value. All arithmetic saturates.
 
 use serde_json::Value;
 
@@ -71,7 +71,8 @@ impl std::ops::Add for Size {
     }
 }
 
-/// The size of `canonical(value)`, or a little more: duplicates in lists are counted. Recurses as deep as the value nests.
+/// The size of `canonical(value)`, or a little more: duplicates in lists are counted. Recurses as deep as the value
+/// nests.
 #[must_use]
 pub fn canonical_size(value: &Value) -> Size {
     match value {

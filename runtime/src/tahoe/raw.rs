@@ -11,7 +11,8 @@ use crate::json;
 /// bound for every store, since the same records must be accepted everywhere.
 pub const MAX_RAW_BYTES: u64 = 15 * 1024 * 1024;
 
-/// A raw record with its identity, which covers the sub-type and the data and nothing else: neither organisation nor time zone.
+/// A raw record with its identity, which covers the sub-type and the data and nothing else: neither organisation nor
+/// time zone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RawDocument {
     /// The address.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::canonical;
+use crate::json::{dump_f64, dump_str};
 
 /// A scalar as Tahoe has it: 1 and 1.0 are different values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,8 +37,8 @@ impl Scalar {
             Self::Boolean(false) => out.push_str("false"),
             // Writing to a String cannot fail.
             Self::Integer(integer) => drop(write!(out, "{integer}")),
-            Self::Float(float) => canonical::dump_f64(out, *float),
-            Self::Text(text) => canonical::dump_str(out, canonical::strip(text)),
+            Self::Float(float) => dump_f64(out, *float),
+            Self::Text(text) => dump_str(out, canonical::strip(text)),
         }
     }
 }

@@ -5,8 +5,8 @@ use filter_sdk::{Object, Rejection, Value};
 /// Envelopes around one event: a shipper that reads what another shipper wrote.
 const MOST_ENVELOPES: u8 = 3;
 
-/// The event in a record. If the record is not one itself, it is the JSON text (Filebeat) or the object (Logstash) in `message`, or the object in
-/// `honeypot`, where the Logstash configuration that comes with Cowrie puts it.
+/// The event in a record. If the record is not one itself, it is the JSON text (Filebeat) or the object (Logstash) in
+/// `message`, or the object in `honeypot`, where the Logstash configuration that comes with Cowrie puts it.
 ///
 /// # Errors
 /// If there is none.

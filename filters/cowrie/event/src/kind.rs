@@ -121,7 +121,8 @@ static IDS_OF_2015: [(&str, Kind); 14] = [
 impl Kind {
     /// The meaning of an id; `None` if it is unknown.
     pub fn of(id: &str) -> Option<Self> {
-        // Most lengths differ, and comparing those costs nothing: a binary search would compare the common beginning of all ids again and again.
+        // Most lengths differ, and comparing those costs nothing: a binary search would compare the common beginning
+        // of all ids again and again.
         IDS.iter().chain(&IDS_OF_2015).find(|(known, _)| *known == id).map(|(_, kind)| *kind)
     }
 

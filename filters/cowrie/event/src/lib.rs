@@ -1,7 +1,8 @@
 //! One event of a Cowrie honeypot, whatever version wrote it and whatever shipped it.
 //!
-//! A library of its own, as two filters read these records: `cowrie` for what happened, `sighting` for the addresses, URLs and files in it. A component
-//! cannot be a library of another (both would export the same functions), so what they share lies between them.
+//! A library of its own, as two filters read these records: `cowrie` for what happened, `sighting` for the addresses,
+//! URLs and files in it. A component cannot be a library of another (both would export the same functions), so what
+//! they share lies between them.
 
 mod envelope;
 mod kind;
@@ -62,7 +63,8 @@ const FIELDS: &[&str] = &[
 /// A Cowrie event.
 #[derive(Debug)]
 pub struct Event<'a> {
-    /// All fields by their names in Cowrie's JSON; use the methods here for those whose form has changed over the years.
+    /// All fields by their names in Cowrie's JSON; use the methods here for those whose form has changed over the
+    /// years.
     pub fields: Object<'a>,
     /// The event's id as written.
     pub id: String,
@@ -112,7 +114,8 @@ impl<'a> Event<'a> {
         })
     }
 
-    /// The URL of a download: not `stdin`, and not the path of a redirected output, which old versions wrote in its place.
+    /// The URL of a download: not `stdin`, and not the path of a redirected output, which old versions wrote in its
+    /// place.
     ///
     /// # Errors
     /// If it is not a scalar.

@@ -1,7 +1,8 @@
 //! The archive's rules for single fields.
 //!
-//! Numbers arrive as text and text as numbers, depending on what shipped the record: where text belongs a number becomes its digits, and where a whole
-//! number belongs digits become one. `null` is absent. A list or an object where a scalar belongs is a mangled record, and rejects it.
+//! Numbers arrive as text and text as numbers, depending on what shipped the record: where text belongs a number
+//! becomes its digits, and where a whole number belongs digits become one. `null` is absent. A list or an object
+//! where a scalar belongs is a mangled record, and rejects it.
 
 use std::borrow::Cow;
 
@@ -42,7 +43,8 @@ impl Object<'_> {
         Ok(self.text(key)?.filter(|text| !strip(text).is_empty()))
     }
 
-    /// The scalar under `key` where a whole number belongs: digits, or a float without a fraction, become an integer; anything else stays what it is.
+    /// The scalar under `key` where a whole number belongs: digits, or a float without a fraction, become an integer;
+    /// anything else stays what it is.
     ///
     /// # Errors
     /// If it is a list or an object.

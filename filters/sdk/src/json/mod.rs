@@ -1,7 +1,8 @@
 //! Reading the fields of a record.
 //!
-//! [`Object::parse`] keeps the members that a filter names and skips the rest without storing it, so that what reading costs does not depend on what
-//! else a record holds. [`Object::parse_all`] is for records whose keys are data. `fields` has the archive's rules for single fields.
+//! [`Object::parse`] keeps the members that a filter names and skips the rest without storing it, so that what
+//! reading costs does not depend on what else a record holds. [`Object::parse_all`] is for records whose keys are
+//! data. `fields` has the archive's rules for single fields.
 
 mod fields;
 mod read;
@@ -11,8 +12,8 @@ use std::borrow::Cow;
 use crate::Rejection;
 use crate::text::without_lone_surrogates;
 
-/// The most values that [`Object::parse_all`], or the lists in one document together, keep. Twice what an answer can hold
-/// in one object; a list of millions must not fill the guest's memory.
+/// The most values that [`Object::parse_all`], or the lists in one document together, keep. Twice what an answer can
+/// hold in one object; a list of millions must not fill the guest's memory.
 pub const KEPT_VALUES: usize = 8_192;
 
 /// A JSON value, as far as it was kept.
@@ -46,8 +47,8 @@ pub struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// Reads a JSON object and keeps the members that `keys` names, here and in objects inside; of duplicate keys the last counts.
-    /// Sort `keys`: in the order of a record's own keys they are found soonest.
+    /// Reads a JSON object and keeps the members that `keys` names, here and in objects inside; of duplicate keys the
+    /// last counts. Sort `keys`: in the order of a record's own keys they are found soonest.
     ///
     /// Escapes of half a surrogate pair become U+FFFD, as in the archive's own reading of records.
     ///

@@ -9,7 +9,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use super::{KEPT_VALUES, Object, Value};
 use crate::Rejection;
 
-/// Objects below this depth are skipped: an event in an envelope is at 2. Bounds the recursion, as text in a record may be JSON of any depth.
+/// Objects below this depth are skipped: an event in an envelope is at 2. Bounds the recursion, as text in a record
+/// may be JSON of any depth.
 const KEPT_DEPTH: u8 = 3;
 
 /// Reads one object, and nothing after it.

@@ -10,6 +10,9 @@ use crate::{Answer, Category, Filter, Record, Scalar};
 /// Sub-types of objects that other programs of the archive act on.
 const RESERVED: [&str; 5] = ["query", "cybexp_user", "cybexp_superuser", "cybexp_org", "cybexp_input_config"];
 
+/// Bytes of a line for people.
+const LINE_BYTES: usize = 512;
+
 /// What the host would refuse in a filter's descriptor; empty if nothing.
 pub fn check_descriptor(filter: &Filter) -> Vec<String> {
     let mut broken = Vec::new();
@@ -20,11 +23,17 @@ pub fn check_descriptor(filter: &Filter) -> Vec<String> {
     };
     let groups: Vec<usize> = filter.id.split('-').map(str::len).collect();
     let is_hex = filter.id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f' | b'-'));
-    require(groups == [8, 4, 4, 4, 12] && is_hex, format!("{} is no UUID in lower case", filter.id));
+    let is_nil = filter.id.bytes().all(|b| matches!(b, b'0' | b'-'));
+    require(groups == [8, 4, 4, 4, 12] && is_hex && !is_nil, format!("{} is no UUID in lower case", filter.id));
+    let is_version = filter.version.len() <= 64
+        && filter.version.split('.').count() >= 3
+        && filter.version.split(['.', '-', '+']).take(3).all(|part| part.parse::<u64>().is_ok());
+    require(is_version, format!("{} is no semantic version, such as 1.0.0", filter.version));
     let is_name =
         filter.name.starts_with(|c: char| c.is_ascii_lowercase()) && is_identifier(filter.name) && filter.name.len() <= 64;
     require(is_name && filter.name.to_ascii_lowercase() == filter.name, format!("{} is no name", filter.name));
-    require(!filter.description.contains('\n'), "the description is not one line".to_owned());
+    let is_line = |text: &str| text.len() <= LINE_BYTES && !text.contains('\n');
+    require(is_line(filter.description), format!("the description is not one line of at most {LINE_BYTES} bytes"));
     require((1..=64).contains(&filter.accepts.len()), "a filter accepts 1 to 64 sub-types".to_owned());
     for sub_type in filter.accepts {
         require(is_identifier(sub_type), format!("{sub_type} is no sub-type"));
@@ -32,8 +41,17 @@ pub fn check_descriptor(filter: &Filter) -> Vec<String> {
     for sub_type in filter.emits.iter().flat_map(|emits| emits.sub_types) {
         require(*sub_type == "*" || is_identifier(sub_type), format!("{sub_type} is no sub-type"));
     }
+    let emissions: usize = filter.emits.iter().map(|emits| emits.sub_types.len()).sum();
+    require(emissions <= 1_024, format!("{emissions} emissions, at most 1,024"));
+    require(filter.options.len() <= 64, format!("{} options, at most 64", filter.options.len()));
+    let keys: BTreeSet<&str> = filter.options.iter().map(|option| option.key).collect();
+    require(keys.len() == filter.options.len(), "two options have one key".to_owned());
     for option in filter.options {
         require(is_identifier(option.key), format!("{} is no key", option.key));
+        require(option.allowed.len() <= 64, format!("{} values for {}, at most 64", option.allowed.len(), option.key));
+        for text in option.allowed.iter().chain([&option.default, &option.description]) {
+            require(is_line(text), format!("what {} says is not one line of at most {LINE_BYTES} bytes", option.key));
+        }
         let is_allowed = option.allowed.is_empty() || option.allowed.contains(&option.default);
         require(is_allowed, format!("the default of {} is not allowed", option.key));
     }

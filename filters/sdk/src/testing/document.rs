@@ -76,7 +76,8 @@ fn scalar(value: &Scalar) -> Value {
     }
 }
 
-/// The string that the archive hashes: JSON in which every value inside is first replaced by its own canonical string. Text is stripped, lists are sets.
+/// The string that the archive hashes: JSON in which every value inside is first replaced by its own canonical
+/// string. Text is stripped, lists are sets.
 pub(super) fn canonical(value: &Value) -> String {
     match value {
         Value::Object(map) => {

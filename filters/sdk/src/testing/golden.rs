@@ -1,7 +1,8 @@
 //! Goldens: records with the documents that they must become.
 //!
-//! A file is a JSON list of cases: `raw` (the record, `data` as a JSON value), `verdict` (`done` or `rejected`), `instances` (all documents that
-//! must be there afterwards). Hashes are the host's: here they only say who refers to whom, and documents are compared by content.
+//! A file is a JSON list of cases: `raw` (the record, `data` as a JSON value), `verdict` (`done` or `rejected`),
+//! `instances` (all documents that must be there afterwards). Hashes are the host's: here they only say who refers to
+//! whom, and documents are compared by content.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -77,7 +78,8 @@ fn ascii_json(value: &Value) -> String {
     }
 }
 
-/// What is known of one document beside its identity. Documents of one identity are joined, so everything here is a set.
+/// What is known of one document beside its identity. Documents of one identity are joined, so everything here is a
+/// set.
 #[derive(Debug, Default, PartialEq)]
 struct Facts {
     categories: BTreeSet<String>,

@@ -1,4 +1,5 @@
-//! Running a filter natively: in unit tests, over goldens, on arbitrary input. Not there when a filter is built for WebAssembly.
+//! Running a filter natively: in unit tests, over goldens, on arbitrary input. Not there when a filter is built for
+//! WebAssembly.
 
 mod contract;
 mod document;
@@ -28,7 +29,8 @@ pub fn record(sub_type: &str, data: &str) -> Record {
 /// Runs a filter on one record, as the host does: options have their defaults, but for those given here.
 ///
 /// # Panics
-/// If an option is not one that the filter declares, or has a value that it does not allow; or if the answer is one that the host would refuse.
+/// If an option is not one that the filter declares, or has a value that it does not allow; or if the answer is one
+/// that the host would refuse.
 pub fn run(filter: &Filter, record: &Record, options: &[(&str, &str)]) -> Run {
     for (key, value) in options {
         let declared = filter.options.iter().find(|option| option.key == *key);
@@ -48,7 +50,8 @@ pub fn run(filter: &Filter, record: &Record, options: &[(&str, &str)]) -> Run {
     Run { outcome, log: host.into_lines() }
 }
 
-/// The events and sessions of an answer, a line each, such as `event login {"username":["root"]}`: for a test to look at.
+/// The events and sessions of an answer, a line each, such as `event login {"username":["root"]}`: for a test to look
+/// at.
 pub fn summary(answer: &Answer) -> Vec<String> {
     let Some(content) = Content::of(answer) else { return vec!["a node refers to one that is not before it".to_owned()] };
     let line = |kind: &str, sub_type: &str, children: &[u32]| {

@@ -12,7 +12,7 @@ use crate::json;
 use crate::terminal::{escape, escape_bounded};
 
 /// So many refusals of one file are shown to a person: more scroll away what matters.
-const SHOWN_PER_FILE: u64 = 1000;
+const SHOWN_PER_FILE: u64 = 100;
 
 /// So many refusals of all files are told to a machine.
 const TOLD: usize = 1000;

@@ -1,9 +1,9 @@
 //! Which pairs this process holds, and where it looks for more.
 //!
-//! Claims live in memory: they only keep two workers of a process from attempting one pair at once, so a process that is killed
-//! blocks nobody. Per filter and sub-type a cursor passes over the submissions in the order of their ids. Ids ascend in the order
-//! of commits, because SQLite has one writer: behind the cursor nothing can appear, before it nothing was claimed. So a claim costs
-//! what it finds, and a poll that finds nothing costs one look at an index.
+//! Claims live in memory: they only keep two workers of a process from attempting one pair at once, so a process that
+//! is killed blocks nobody. Per filter and sub-type a cursor passes over the submissions in the order of their ids.
+//! Ids ascend in the order of commits, because SQLite has one writer: behind the cursor nothing can appear, before it
+//! nothing was claimed. So a claim costs what it finds, and a poll that finds nothing costs one look at an index.
 
 use std::collections::{HashMap, HashSet};
 

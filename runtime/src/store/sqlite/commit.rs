@@ -47,8 +47,8 @@ pub(super) fn write(transaction: &Transaction<'_>, known: &mut Known, batch: &Ba
     Ok(committed)
 }
 
-/// One pair. What the ledger has as done or rejected stays: the other attempt was on the same record, and documents are in the
-/// archive only if the ledger says which attempt made them.
+/// One pair. What the ledger has as done or rejected stays: the other attempt was on the same record, and documents
+/// are in the archive only if the ledger says which attempt made them.
 fn settle(ledger: &mut Ledger<'_>, joiner: &mut Joiner<'_>, settled: &Settled, held: Held) -> rusqlite::Result<Committed> {
     let before = ledger.state(held.submission)?;
     match before {
@@ -331,7 +331,8 @@ mod tests {
         assert!(error.to_string().contains(&absent.raw.to_string()));
     }
 
-    /// What one pair comes to: the same in every order and repetition, as a filter's answer is a function of the record.
+    /// What one pair comes to: the same in every order and repetition, as a filter's answer is a function of the
+    /// record.
     fn verdict(n: usize) -> Settled {
         let orgid = if n.is_multiple_of(2) { "org-one" } else { "org-two" };
         let key = key(&record("cowrie", n / 2, orgid));

@@ -17,8 +17,8 @@ const WRITER_CACHE_KIB: i64 = 64 * 1024;
 /// Page cache of a reading connection.
 const READER_CACHE_KIB: i64 = 8 * 1024;
 
-/// Pages of 4 KiB that the write-ahead log holds before they go into the database. Pages that many commits touch are then
-/// copied once instead of many times.
+/// Pages of 4 KiB that the write-ahead log holds before they go into the database. Pages that many commits touch are
+/// then copied once instead of many times.
 const CHECKPOINT_PAGES: i64 = 8 * 1024;
 
 /// Every statement that a connection prepares stays prepared.
@@ -91,8 +91,8 @@ fn log_ahead(connection: &Connection) -> rusqlite::Result<String> {
 fn set_up(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "cache_size", -cache_kib)?;
-    // The ids that rows refer to come from rows that this program wrote or read in the same transaction: checking each again
-    // would be two more look-ups per edge. The tests check whole databases (`PRAGMA foreign_key_check`).
+    // The ids that rows refer to come from rows that this program wrote or read in the same transaction: checking
+    // each again would be two more look-ups per edge. The tests check whole databases (`PRAGMA foreign_key_check`).
     connection.pragma_update(None, "foreign_keys", false)?;
     // Functions in a view or index of a file that someone prepared are not run.
     connection.pragma_update(None, "trusted_schema", false)
@@ -103,8 +103,8 @@ pub(super) fn insist(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")
 }
 
-/// A commit may be lost to a loss of power (never to a crash of the program), whole and with all later ones, and the file stays
-/// sound. Good for what filters made: the marks are lost with the documents, and both are made again.
+/// A commit may be lost to a loss of power (never to a crash of the program), whole and with all later ones, and the
+/// file stays sound. Good for what filters made: the marks are lost with the documents, and both are made again.
 pub(super) fn relax(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "NORMAL")
 }
@@ -123,7 +123,7 @@ mod tests {
                 assert!(message.contains(path.to_str().unwrap()), "{message}");
                 message
             }
-            Err(StoreError::Transient(message)) => panic!("transient: {message}"),
+            Err(other) => panic!("{other}"),
             Ok(_) => panic!("opened"),
         }
     }

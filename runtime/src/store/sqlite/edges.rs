@@ -2,7 +2,8 @@
 
 use rusqlite::{CachedStatement, Transaction, params};
 
-/// Rows in one statement. The cursors stay where they are between the rows of one statement, and most rows are neighbours.
+/// Rows in one statement. The cursors stay where they are between the rows of one statement, and most rows are
+/// neighbours.
 const TOGETHER: usize = 32;
 
 /// How many references wait at most, so that a feed with a million of them takes no more memory than this.

@@ -1,10 +1,10 @@
-//! Documents as others read them: DESIGN.md §7, "Export".
+//! Documents as others read them, in the form of [`Store::export`](crate::store::Store::export).
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, params};
 
 use super::schema::{DONE, category_of, itype_code, itype_of};
+use crate::json::{dump_f64, dump_str};
 use crate::store::ExportQuery;
-use crate::tahoe::canonical::{dump_f64, dump_str};
 use crate::tahoe::{Category, Hash, Itype};
 
 /// The columns that [`Exporter::write`] reads, and where each is.
@@ -91,7 +91,8 @@ impl<'c> Exporter<'c> {
         Ok(Self {
             edges: connection
                 .prepare_cached("SELECT hash, is_child, context FROM edge JOIN instance ON id = dst WHERE src = ?1")?,
-            // What a raw document refers to by way of the tops that are stored for it; a session's references are not among them.
+            // What a raw document refers to by way of the tops that are stored for it; a session's references are not
+            // among them.
             below: connection.prepare_cached(
                 "SELECT top.dst, below.dst FROM edge AS top JOIN instance ON instance.id = top.dst
                  LEFT JOIN edge AS below ON below.src = top.dst AND itype <> ?2 WHERE top.src = ?1",
@@ -201,7 +202,8 @@ impl<'c> Exporter<'c> {
         Ok(hashes)
     }
 
-    /// The filters that have done the record's first submission: the one of the organisation that the raw document names.
+    /// The filters that have done the record's first submission: the one of the organisation that the raw document
+    /// names.
     fn marks(&mut self, fields: &mut Fields<'_>, id: i64, orgid: Option<&str>) -> rusqlite::Result<()> {
         let mut rows = self.marks.query(params![id, orgid, DONE])?;
         let mut first = true;

@@ -41,7 +41,8 @@ impl<'t> Joiner<'t> {
             raise_category: transaction.prepare_cached("UPDATE instance SET category = ?2 WHERE id = ?1 AND category < ?2")?,
             raise_context: transaction
                 .prepare_cached("UPDATE edge SET context = ?3 WHERE src = ?1 AND dst = ?2 AND context < ?3")?,
-            // Written only where something changes, so that repeating it dirties no page. min and max of SQL are null if one is.
+            // Written only where something changes, so that repeating it dirties no page. min and max of SQL are null
+            // if one is.
             widen_session: transaction.prepare_cached(
                 "UPDATE instance SET start_time = coalesce(min(start_time, ?2), start_time, ?2),
                     end_time = coalesce(max(end_time, ?3), end_time, ?3), duration = coalesce(max(duration, ?4), duration, ?4)
@@ -71,8 +72,8 @@ impl<'t> Joiner<'t> {
         Ok(Ok(rows))
     }
 
-    /// Joins a graph whose documents were looked up in this transaction, and gives the raw record its references. Returns how many
-    /// documents were new.
+    /// Joins a graph whose documents were looked up in this transaction, and gives the raw record its references.
+    /// Returns how many documents were new.
     pub(super) fn join(&mut self, raw: i64, graph: &Graph, mut rows: Rows) -> rusqlite::Result<u64> {
         let mut new = 0;
         for (index, document) in graph.documents.iter().enumerate() {
@@ -152,8 +153,8 @@ impl<'t> Joiner<'t> {
         Ok(())
     }
 
-    /// Joins into a stored document what its identity does not determine. The edges of attributes and objects, an event's as
-    /// such, and a session's to its key follow from the identity: they were written with the document.
+    /// Joins into a stored document what its identity does not determine. The edges of attributes and objects, an
+    /// event's as such, and a session's to its key follow from the identity: they were written with the document.
     fn join_stored(&mut self, id: i64, document: &Document, graph: &Graph, rows: &Rows) -> rusqlite::Result<()> {
         match &document.body {
             Body::Attribute | Body::Object { .. } => {}
@@ -191,8 +192,8 @@ fn row_of(rows: &Rows, index: u32) -> Option<i64> {
     rows.get(index as usize).copied().flatten()
 }
 
-/// What of the raw record's references is not below another of them, sessions aside: events, sessions, and nodes outside both. The
-/// rest follows from these, and is some nine tenths of the edges that a record would have.
+/// What of the raw record's references is not below another of them, sessions aside: events, sessions, and nodes
+/// outside both. The rest follows from these, and is some nine tenths of the edges that a record would have.
 fn tops(graph: &Graph) -> impl Iterator<Item = u32> {
     let mut below = vec![false; graph.documents.len()];
     let mut mark = |index: u32| {

@@ -7,20 +7,22 @@ use lru::LruCache;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, Transaction};
 
 use super::schema::itype_code;
-use crate::tahoe::canonical::dump_f64;
+use crate::json::dump_f64;
 use crate::tahoe::{Body, Document, Hash, RawDocument};
 
 /// How many documents are remembered: some 25 MB. Most references of a record are to values that many records share.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(200_000).unwrap();
 
-/// How many sub-types are remembered of each kind of document. A filter that makes up more costs a look at the table each.
+/// How many sub-types are remembered of each kind of document. A filter that makes up more costs a look at the table
+/// each.
 const REMEMBERED_KINDS: usize = 1024;
 
 /// Where the parts of an identity end.
 ///
-/// What is hashed is kind, sub-type, organisation, time and data in one, without separators. Two documents of one hash therefore
-/// have the same concatenation, and are the same document exactly when its parts end at the same places: three lengths tell a
-/// collision, and no stored document needs to be read for it. (The names of kinds are such that none begins another.)
+/// What is hashed is kind, sub-type, organisation, time and data in one, without separators. Two documents of one
+/// hash therefore have the same concatenation, and are the same document exactly when its parts end at the same
+/// places: three lengths tell a collision, and no stored document needs to be read for it. (The names of kinds are
+/// such that none begins another.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Split {
     itype: i64,
@@ -65,8 +67,8 @@ pub(super) struct Stored {
     pub(super) split: Split,
 }
 
-/// The bounded memory of what is surely stored. Must be dropped when a transaction that added to it is rolled back. Documents are
-/// never deleted, so what other processes do cannot make it wrong.
+/// The bounded memory of what is surely stored. Must be dropped when a transaction that added to it is rolled back.
+/// Documents are never deleted, so what other processes do cannot make it wrong.
 pub(super) struct Known {
     documents: LruCache<Hash, Stored>,
     /// Per code of a kind of document, the sub-types.

@@ -1,5 +1,7 @@
 //! The books beside the documents: filters, settled pairs, watermarks, dead letters.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Transaction, params};
 use uuid::Uuid;
 
@@ -182,6 +184,13 @@ pub(super) fn tally(transaction: &Transaction<'_>, filter: Uuid) -> rusqlite::Re
     )?;
     let [done, rejected, failed] = [done, rejected, failed].map(i64::unsigned_abs);
     Ok(Some(Tally { accepted, pending, done, rejected, failed }))
+}
+
+/// How many submissions there are of each sub-type.
+pub(super) fn archived(connection: &Connection) -> rusqlite::Result<BTreeMap<String, u64>> {
+    let mut statement = connection.prepare_cached("SELECT sub_type, count(*) FROM submission GROUP BY sub_type")?;
+    let counts = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+    counts.collect()
 }
 
 /// All dead letters, oldest first.

@@ -1,8 +1,8 @@
-//! The embedded store: one SQLite file, nothing to install (DESIGN.md §6).
+//! The embedded store: one SQLite file, nothing to install.
 //!
-//! Documents are rows with an integer for their hash, references are pairs of integers, indexed both ways; the tables explain
-//! themselves (`schema.sql`). One connection writes, a batch per transaction; others read and do not wait for it. Other processes
-//! may use the same file.
+//! Documents are rows with an integer for their hash, references are pairs of integers, indexed both ways; the tables
+//! explain themselves (`schema.sql`). One connection writes, a batch per transaction; others read and do not wait for
+//! it. Other processes may use the same file.
 
 mod claims;
 mod commit;
@@ -18,6 +18,7 @@ mod schema;
 #[cfg(test)]
 mod testing;
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -85,7 +86,8 @@ impl SqliteStore {
     }
 }
 
-/// A thread that panicked left nothing half done behind the lock: transactions are rolled back, claims changed after the fact.
+/// A thread that panicked left nothing half done behind the lock: transactions are rolled back, claims changed after
+/// the fact.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -156,6 +158,10 @@ impl Store for SqliteStore {
         let reader = lock(&self.reader);
         let tally = reader.unchecked_transaction().and_then(|transaction| ledger::tally(&transaction, filter));
         tally.map_err(|e| self.failed(e))?.ok_or_else(|| unregistered(filter))
+    }
+
+    fn archived(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        ledger::archived(&lock(&self.reader)).map_err(|e| self.failed(e))
     }
 
     fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {

@@ -23,12 +23,15 @@ enum Owner {
     Us,
 }
 
-/// Checks that the file is an archive of this version, or empty; an empty one gets the tables. Touches nothing of a file that is
-/// somebody else's.
+/// Checks that the file is an archive of this version, or empty; an empty one gets the tables. Touches nothing of a
+/// file that is somebody else's.
 pub(super) fn prepare(connection: &mut Connection, file: &InFile) -> Result<(), StoreError> {
-    match owner(connection, file)? {
-        Owner::Us => return Ok(()),
-        Owner::Nobody => {}
+    // In a transaction, so that its answers are of one moment: another process may be making the tables.
+    let look = connection.transaction().map_err(|e| file.error(e))?;
+    let found = owner(&look, file)?;
+    look.finish().map_err(|e| file.error(e))?;
+    if matches!(found, Owner::Us) {
+        return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| file.error(e))?;
     // Two processes may have found the file empty; the second finds the tables of the first.

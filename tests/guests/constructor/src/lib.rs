@@ -1,5 +1,5 @@
-//! A filter for tests: makes the instance that a record of `fixtures/tahoe/model.json` describes, so that the host's documents can be compared with
-//! those of the Tahoe reference library by way of a real component.
+//! A filter for tests: makes the instance that a record of `fixtures/tahoe/model.json` describes, so that the host's
+//! documents can be compared with those of the Tahoe reference library by way of a real component.
 
 use filter_sdk::{Answer, Category, Emits, Filter, Host, Node, Record, Rejection, Scalar};
 use serde_json::Value;

@@ -4,14 +4,17 @@
 //! form that hashes the same everywhere (integers beyond 64 bits, deep nesting). The writer has one output for
 //! a value, whoever asks: the store, the export and the guest get the same bytes.
 
-use serde_json::{Map, Number, Value};
+mod write;
 
-use crate::tahoe::canonical::{dump_f64, dump_str};
+pub use write::{bson_size, dump_f64, dump_str, write, write_number};
+
+use serde_json::Value;
 
 /// How deep a raw record may nest: the number of arrays and objects around its innermost value.
 pub const MAX_DEPTH: usize = 16;
 
-/// How many arrays and objects a raw record may hold. In memory each takes hundreds of times the two bytes that it takes as text.
+/// How many arrays and objects a raw record may hold. In memory each takes hundreds of times the two bytes that it
+/// takes as text.
 pub const MAX_CONTAINERS: usize = 250_000;
 
 /// Why a text is not a JSON value that the archive takes.
@@ -34,7 +37,7 @@ pub enum JsonError {
     Syntax(String),
 }
 
-/// Reads one JSON value as `spec/tahoe.md` has it: a lone surrogate is read as U+FFFD, `-0` as the integer 0,
+/// Reads one JSON value: a lone surrogate is read as U+FFFD, `-0` as the integer 0,
 /// and of duplicate keys the last counts.
 ///
 /// # Errors
@@ -136,78 +139,6 @@ fn replace(mended: &mut Option<Vec<u8>>, original: &[u8], at: usize, by: &[u8]) 
     let copy = mended.get_or_insert_with(|| original.to_vec());
     if let Some(slot) = copy.get_mut(at..at + by.len()) {
         slot.copy_from_slice(by);
-    }
-}
-
-/// Writes a value the one way: keys sorted by code point, no blanks, ASCII with `\uXXXX`, floats as Python's
-/// `repr`, lists in their order (DESIGN.md §7, Export).
-#[must_use]
-pub fn write(value: &Value) -> String {
-    let mut out = String::with_capacity(256);
-    write_into(&mut out, value);
-    out
-}
-
-fn write_into(out: &mut String, value: &Value) {
-    match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(true) => out.push_str("true"),
-        Value::Bool(false) => out.push_str("false"),
-        Value::Number(number) => write_number(out, number),
-        Value::String(text) => dump_str(out, text),
-        Value::Array(items) => {
-            out.push('[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                write_into(out, item);
-            }
-            out.push(']');
-        }
-        Value::Object(map) => {
-            out.push('{');
-            for (i, (key, item)) in map.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                dump_str(out, key);
-                out.push(':');
-                write_into(out, item);
-            }
-            out.push('}');
-        }
-    }
-}
-
-/// Writes a number as Python's `json.dumps` does.
-pub(crate) fn write_number(out: &mut String, number: &Number) {
-    use std::fmt::Write as _;
-    if let Some(integer) = number.as_i64() {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{integer}");
-    } else if let Some(integer) = number.as_u64() {
-        let _ = write!(out, "{integer}");
-    } else {
-        dump_f64(out, number.as_f64().unwrap_or(0.0));
-    }
-}
-
-/// The number of bytes that a value takes as BSON, every number counted as 8.
-#[must_use]
-pub fn bson_size(map: &Map<String, Value>) -> u64 {
-    5 + map.iter().map(|(key, value)| key.len() as u64 + 2 + bson_value_size(value)).sum::<u64>()
-}
-
-fn bson_value_size(value: &Value) -> u64 {
-    match value {
-        Value::Null => 0,
-        Value::Bool(_) => 1,
-        Value::Number(_) => 8,
-        Value::String(text) => text.len() as u64 + 5,
-        Value::Object(map) => bson_size(map),
-        // The keys of an array are its indices in decimal; seven digits is more than fits in 16 MiB.
-        Value::Array(items) => 5 + items.iter().map(|item| 9 + bson_value_size(item)).sum::<u64>(),
     }
 }
 
