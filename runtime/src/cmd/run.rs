@@ -28,9 +28,10 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let start = Instant::now();
     let stop = stop_on_signals()?;
     let workers = args.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, |n| n.get().min(64) as u16));
-    // A daemon may be there before the first record; a single run over an archive that is not there is a mistyped name.
-    let store = if args.once { store::open_existing(&args.store.store)? } else { store::open(&args.store.store)? };
+    // Compiling takes longer than a person wants to wait to hear of a mistyped address.
+    store::check_address(&args.store.store)?;
     let members = filters::load(&args.filters, &args.options, workers)?;
+    let store = store::open(&args.store.store)?;
     let run = Run::new(store.as_ref(), &members, Settings { workers, once: args.once, stop: &stop })?;
     let mut pending = 0;
     for member in &members {
@@ -57,7 +58,11 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
 
 /// Records that no filter reads are often records with a mistyped sub-type.
 fn warn_of_unread(store: &dyn Store, members: &[Member]) -> Result<(), StoreError> {
-    for (sub_type, count) in store.archived()? {
+    let archived = store.archived()?;
+    if archived.is_empty() {
+        tracing::warn!("the archive is empty: put records into it with `runtime ingest`, or see whether --store is right");
+    }
+    for (sub_type, count) in archived {
         if !members.iter().any(|member| member.reference.accepts.contains(&sub_type)) {
             tracing::warn!("{count} records of sub-type {sub_type} are read by none of these filters");
         }

@@ -288,15 +288,27 @@ pub fn open_existing(uri: &str) -> Result<Box<dyn Store>, StoreError> {
 }
 
 fn open_with(uri: &str, create: bool) -> Result<Box<dyn Store>, StoreError> {
-    if let Some(path) = uri.strip_prefix("sqlite:") {
-        return Ok(Box::new(sqlite::SqliteStore::open(path, create)?));
-    }
-    // The rest of the address may hold a password.
-    Err(StoreError::Address(match uri.split_once(':') {
+    let path = path_of(uri)?;
+    Ok(Box::new(sqlite::SqliteStore::open(path, create)?))
+}
+
+/// Checks that an address is one, without looking for the store.
+///
+/// # Errors
+/// No such kind of store.
+pub fn check_address(uri: &str) -> Result<(), StoreError> {
+    path_of(uri).map(|_| ())
+}
+
+fn path_of(uri: &str) -> Result<&str, StoreError> {
+    // What follows another scheme is not repeated: it may hold a password.
+    let problem = match uri.split_once(':') {
+        Some(("sqlite", path)) => return Ok(path),
         Some((scheme @ ("mongodb" | "mongodb+srv"), _)) => {
             format!("{scheme}:… is not supported yet by this version: use sqlite:PATH")
         }
         Some((scheme, _)) => format!("{scheme}:… is no kind of store: use sqlite:PATH, as in sqlite:tahoe.db"),
         None => format!("{uri:?}: a store is given as sqlite:PATH; did you mean sqlite:{uri}?"),
-    }))
+    };
+    Err(StoreError::Address(problem))
 }
