@@ -127,7 +127,9 @@ pub fn build(directory: &Path) -> anyhow::Result<Vec<u8>> {
         cargo.arg("--quiet");
     }
     if toolchain.build_std {
-        tracing::info!("the first build in a target folder takes a minute or two: it compiles the standard library for {TARGET}");
+        if !metadata.target_directory.join(TARGET).join("wasm").exists() {
+            tracing::info!("the first build takes a minute or two: it compiles the standard library for {TARGET}");
+        }
         cargo.arg("-Zbuild-std=std,panic_abort");
     }
     if !cargo.status().with_context(|| format!("cannot run {}", toolchain.cargo.display()))?.success() {
