@@ -21,7 +21,7 @@ cargo clippy --release --locked --quiet --workspace --all-targets -- -D warnings
 say "documentation"
 RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --release --locked --quiet --workspace --no-deps --document-private-items
 
-say "tests"
+say "tests (those of the MongoDB store need Go, for a server to test on, or TAHOE_TEST_MONGODB_URI, and say which they found)"
 cargo test --release --locked --quiet --workspace
 
 say "licences and sources of dependencies"

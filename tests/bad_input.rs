@@ -110,7 +110,7 @@ fn arguments_that_make_no_sense_are_usage_errors_and_leave_no_store_behind() {
     runtime(["show", "nonsense"]).expect(2);
     runtime(["--filters"]).expect(2);
     runtime(["nonsense"]).expect(2);
-    for store in ["store.db", "postgres://user:secret@db.example/x"] {
+    for store in ["store.db", "postgres://user:secret@db.example/x", "mongodb:d"] {
         let ended = runtime(["export", "--store", store]).expect(2);
         assert!(ended.err.contains("sqlite:PATH") && !ended.err.contains("secret"), "{}", ended.err);
     }

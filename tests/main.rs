@@ -17,6 +17,8 @@ mod durability;
 mod goldens;
 /// The model of documents, through a component that makes what it is told.
 mod model;
+/// The same through MongoDB.
+mod mongodb;
 /// Organisations that share an archive.
 mod organisations;
 /// What a person sees.

@@ -9,8 +9,8 @@ fn the_commands_under_use_it_run_as_they_stand() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let section = readme.split("## Use it").nth(1).unwrap();
     let block = section.split("```sh").nth(1).unwrap().split("```").next().unwrap();
-    // In a folder of its own, for the archive that they make, which otherwise looks like the repository; and with the binary
-    // under test, wherever it was built.
+    // In a folder of its own, for the archive that they make, which otherwise looks like the repository; and with the
+    // binary under test, wherever it was built.
     let archive = Archive::new();
     for name in ["fixtures", "filters"] {
         std::os::unix::fs::symlink(root().join(name), archive.path(name)).unwrap();

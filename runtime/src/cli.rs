@@ -47,8 +47,8 @@ pub enum Command {
 /// Where the archive is.
 #[derive(Debug, Clone, Args)]
 pub struct StoreArgs {
-    /// The archive: sqlite:PATH.
-    #[arg(long, value_name = "URI", default_value = "sqlite:tahoe.db")]
+    /// The archive: sqlite:PATH or mongodb://HOST/DATABASE. An address with a password belongs in the environment.
+    #[arg(long, value_name = "URI", env = "RUNTIME_STORE", hide_env_values = true, default_value = "sqlite:tahoe.db")]
     pub store: String,
 }
 

@@ -64,7 +64,7 @@ impl Ended {
 /// The binary with these arguments.
 pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runtime"));
-    command.args(arguments).stdin(Stdio::null()).env_remove("RUNTIME_LOG");
+    command.args(arguments).stdin(Stdio::null()).env_remove("RUNTIME_LOG").env_remove("RUNTIME_STORE");
     command
 }
 

@@ -161,6 +161,9 @@ impl Archiver<'_> {
             match archived {
                 Archived::New => self.summary.new_record(file),
                 Archived::AlreadyThere => self.summary.already_there(file),
+                Archived::Refused { reason } => {
+                    self.refuse(file, at, format!("the archive does not take this record: {reason}"));
+                }
                 Archived::Collision { stored } => {
                     self.refuse(file, at, format!("the archive holds another document with this record's hash ({stored})"));
                 }

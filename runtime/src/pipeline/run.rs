@@ -225,7 +225,7 @@ impl<'a> Run<'a> {
     fn attempt_some(&self, filter: usize, mut waiting: VecDeque<Work>, start: Instant) -> Result<VecDeque<Work>, StoreError> {
         let (Some(member), Some(book)) = (self.members.get(filter), self.books.get(filter)) else { return Ok(waiting) };
         if waiting.is_empty() {
-            waiting = self.patiently(|| self.store.claim(member.reference.id, CLAIM))?.into();
+            waiting = self.patiently(|| self.claim(member))?.into();
             lock(book).counters.attempts += waiting.len() as u64;
             if waiting.is_empty() {
                 lock(&self.schedule).drained(filter);
@@ -252,6 +252,12 @@ impl<'a> Run<'a> {
                 Err(error)
             }
         }
+    }
+
+    /// A run that ends when nothing is pending must be sure that nothing is.
+    fn claim(&self, member: &Member) -> Result<Vec<Work>, StoreError> {
+        let filter = member.reference.id;
+        if self.settings.once { self.store.claim_to_the_end(filter, CLAIM) } else { self.store.claim(filter, CLAIM) }
     }
 
     /// Asks the store again for as long as it is busy or out of reach: once, a few times; a daemon, until it is told

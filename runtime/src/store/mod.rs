@@ -5,7 +5,12 @@
 //! written before parents and the marks of progress last. So any number of workers, in any order, with any crash,
 //! reach the same documents.
 
+#[cfg(test)]
+mod contract;
+pub mod mongodb;
 pub mod sqlite;
+#[cfg(test)]
+mod testing;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +49,11 @@ pub enum Archived {
     New,
     /// The organisation had archived the same data before: nothing was added.
     AlreadyThere,
+    /// Refused: the archive's server does not take this record, and may take the others. Nothing of it was added.
+    Refused {
+        /// The server's words.
+        reason: String,
+    },
     /// Refused: the archive holds another document with this record's hash. Nothing of the record was added.
     Collision {
         /// What that document is: its kind and sub-type.
@@ -220,6 +230,16 @@ pub trait Store: Send + Sync {
     /// See [`StoreError`].
     fn claim(&self, filter: Uuid, size: ClaimSize) -> Result<Vec<Work>, StoreError>;
 
+    /// As [`Store::claim`], but empty only after a search through the whole archive, since the filter was registered
+    /// or reopened, that found nothing: for a run that ends when nothing is pending. A store whose [`Store::claim`]
+    /// sees everything at once need not do more.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn claim_to_the_end(&self, filter: Uuid, size: ClaimSize) -> Result<Vec<Work>, StoreError> {
+        self.claim(filter, size)
+    }
+
     /// Writes what came out of attempts: documents first, then references, then the marks and the ledger. Releases
     /// the claims. A settled pair stays as it is, except that a failed one may yet be done or rejected.
     ///
@@ -271,7 +291,8 @@ pub trait Store: Send + Sync {
     fn document(&self, hash: Hash) -> Result<Option<String>, StoreError>;
 }
 
-/// Opens the store of that address, `sqlite:PATH`, and makes an empty one where there is none.
+/// Opens the store of that address, `sqlite:PATH` or `mongodb://HOST/DATABASE`, and makes an empty one where there is
+/// none.
 ///
 /// # Errors
 /// No such kind of store, or see [`StoreError`].
@@ -288,8 +309,10 @@ pub fn open_existing(uri: &str) -> Result<Box<dyn Store>, StoreError> {
 }
 
 fn open_with(uri: &str, create: bool) -> Result<Box<dyn Store>, StoreError> {
-    let path = path_of(uri)?;
-    Ok(Box::new(sqlite::SqliteStore::open(path, create)?))
+    Ok(match kind_of(uri)? {
+        Kind::Sqlite(path) => Box::new(sqlite::SqliteStore::open(path, create)?),
+        Kind::MongoDb => Box::new(mongodb::MongoStore::open(uri, create)?),
+    })
 }
 
 /// Checks that an address is one, without looking for the store.
@@ -297,18 +320,25 @@ fn open_with(uri: &str, create: bool) -> Result<Box<dyn Store>, StoreError> {
 /// # Errors
 /// No such kind of store.
 pub fn check_address(uri: &str) -> Result<(), StoreError> {
-    path_of(uri).map(|_| ())
+    kind_of(uri).map(|_| ())
 }
 
-fn path_of(uri: &str) -> Result<&str, StoreError> {
+/// The kinds of store that an address can name.
+enum Kind<'a> {
+    /// A file.
+    Sqlite(&'a str),
+    /// A server.
+    MongoDb,
+}
+
+fn kind_of(uri: &str) -> Result<Kind<'_>, StoreError> {
+    const FORMS: &str = "use sqlite:PATH, as in sqlite:tahoe.db, or mongodb://HOST/DATABASE";
     // What follows another scheme is not repeated: it may hold a password.
     let problem = match uri.split_once(':') {
-        Some(("sqlite", path)) => return Ok(path),
-        Some((scheme @ ("mongodb" | "mongodb+srv"), _)) => {
-            format!("{scheme}:… is not supported yet by this version: use sqlite:PATH")
-        }
-        Some((scheme, _)) => format!("{scheme}:… is no kind of store: use sqlite:PATH, as in sqlite:tahoe.db"),
-        None => format!("{uri:?}: a store is given as sqlite:PATH; did you mean sqlite:{uri}?"),
+        Some(("sqlite", path)) => return Ok(Kind::Sqlite(path)),
+        Some(("mongodb" | "mongodb+srv", rest)) if rest.starts_with("//") => return Ok(Kind::MongoDb),
+        Some((scheme, _)) => format!("{scheme}:… is no kind of store: {FORMS}"),
+        None => format!("{uri:?} is no address of a store: {FORMS}; did you mean sqlite:{uri}?"),
     };
     Err(StoreError::Address(problem))
 }

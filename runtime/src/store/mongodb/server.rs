@@ -1,0 +1,316 @@
+//! The few commands that the store needs of a server, each with its faults sorted by whose they are.
+
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::error::ErrorKind;
+use mongodb::options::{DatabaseOptions, ReadConcern, ReadPreference, SelectionCriteria};
+use mongodb::sync::{Client, Collection, Cursor, Database};
+
+use super::address::{self, Address};
+use super::error::Fault;
+use crate::store::StoreError;
+
+/// The archive, which others read and write too.
+pub(super) const INSTANCE: &str = "instance";
+/// Submissions of further organisations.
+pub(super) const SUBMISSION: &str = "submission";
+/// How pairs stand.
+pub(super) const LEDGER: &str = "ledger";
+/// Who works on which range of hashes.
+pub(super) const LEASE: &str = "lease";
+/// Filters, as last registered.
+pub(super) const FILTER: &str = "filter";
+/// Up to where everything is settled.
+pub(super) const WATERMARK: &str = "watermark";
+/// References for which a document has no room.
+pub(super) const REFERENCE: &str = "reference";
+/// The numbers that dead letters are called by.
+pub(super) const COUNTER: &str = "counter";
+
+/// What one command holds at most, so that it is below the server's 16 MiB with all that is around it.
+const COMMAND_BYTES: usize = 8 * 1024 * 1024;
+const COMMAND_UPDATES: usize = 1000;
+
+/// How often a write that another writer overtook is tried again.
+pub(super) const RACES: u32 = 8;
+
+/// One update of an `update` command.
+#[derive(Clone, Debug)]
+pub(super) struct Update {
+    pub(super) filter: Document,
+    pub(super) change: Document,
+    pub(super) upsert: bool,
+}
+
+impl Update {
+    /// Of the one document of that `_id`, which is there. FerretDB has an index for exactly this filter and no other.
+    pub(super) fn of(id: impl Into<Bson>, change: Document) -> Self {
+        Self { filter: doc! { "_id": id.into() }, change, upsert: false }
+    }
+
+    /// As [`Update::of`], for one that may have to be made.
+    pub(super) fn or_insert(id: impl Into<Bson>, change: Document) -> Self {
+        Self { upsert: true, ..Self::of(id, change) }
+    }
+
+    /// Only if the rest of the filter matches too.
+    pub(super) fn guarded(filter: Document, change: Document) -> Self {
+        Self { filter, change, upsert: false }
+    }
+}
+
+/// A database on a server.
+pub(super) struct Server {
+    pub(super) address: Address,
+    database: Database,
+    concern: Bson,
+}
+
+impl Server {
+    /// Connects, and asks for a sign of life.
+    pub(super) fn connect(uri: &str) -> Result<Self, StoreError> {
+        let address = Address::new(uri);
+        let target = address::parse(uri, &address)?;
+        let concern =
+            mongodb::bson::serialize_to_bson(&target.concern).unwrap_or_else(|_| Bson::Document(doc! { "w": "majority" }));
+        let client = Client::with_options(target.options).map_err(|error| Fault::of(&error).into_error(&address))?;
+        // From the primary, and only what an election cannot take back: what is read here decides that something need
+        // not be written.
+        let options = DatabaseOptions::builder()
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .read_concern(ReadConcern::majority())
+            .write_concern(target.concern)
+            .build();
+        let mut server = Self { database: client.database_with_options(&target.database, options), address, concern };
+        server.command(doc! { "ping": 1 })?;
+        // A server by itself may not know read concerns, and has nobody to disagree with.
+        if let Err(StoreError::Permanent(_)) = server.find_sorted(INSTANCE, doc! {}, doc! { "_id": 1 }, doc! {}, Some(1)) {
+            let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+            let options = DatabaseOptions::builder()
+                .selection_criteria(primary)
+                .write_concern(server.database.write_concern().cloned())
+                .build();
+            server.database = client.database_with_options(&target.database, options);
+        }
+        Ok(server)
+    }
+
+    pub(super) fn failed(&self, error: &mongodb::error::Error) -> StoreError {
+        Fault::of(error).into_error(&self.address)
+    }
+
+    /// An error of our own: the place, and what of it.
+    pub(super) fn refuse(&self, what: &str) -> StoreError {
+        StoreError::Permanent(format!("{} {what}", self.address.shown()))
+    }
+
+    pub(super) fn command(&self, command: Document) -> Result<Document, StoreError> {
+        self.database.run_command(command).run().map_err(|error| self.failed(&error))
+    }
+
+    pub(super) fn has_collection(&self, name: &str) -> Result<bool, StoreError> {
+        let names = self.database.list_collection_names().filter(doc! { "name": name }).run();
+        Ok(names.map_err(|error| self.failed(&error))?.iter().any(|found| found == name))
+    }
+
+    /// Raw bytes: a document that others wrote badly is then a fault of that document, not of the cursor.
+    fn collection(&self, name: &str) -> Collection<RawDocumentBuf> {
+        self.database.collection(name)
+    }
+
+    /// A cursor over what matches. An empty sort: any order.
+    pub(super) fn query(
+        &self,
+        collection: &str,
+        filter: Document,
+        projection: Document,
+        sort: Document,
+        limit: Option<usize>,
+    ) -> Result<Cursor<RawDocumentBuf>, StoreError> {
+        let collection = self.collection(collection);
+        let mut find = collection.find(filter);
+        if !projection.is_empty() {
+            find = find.projection(projection);
+        }
+        if !sort.is_empty() {
+            find = find.sort(sort).allow_disk_use(true);
+        }
+        if let Some(limit) = limit {
+            find = find.limit(i64::try_from(limit).unwrap_or(i64::MAX));
+        }
+        find.run().map_err(|error| self.failed(&error))
+    }
+
+    /// All that match.
+    pub(super) fn find(&self, collection: &str, filter: Document, projection: Document) -> Result<Vec<Document>, StoreError> {
+        self.find_sorted(collection, filter, projection, Document::new(), None)
+    }
+
+    pub(super) fn find_sorted(
+        &self,
+        collection: &str,
+        filter: Document,
+        projection: Document,
+        sort: Document,
+        limit: Option<usize>,
+    ) -> Result<Vec<Document>, StoreError> {
+        let mut found = Vec::new();
+        for document in self.query(collection, filter, projection, sort, limit)? {
+            found.push(decoded(&document.map_err(|error| self.failed(&error))?));
+        }
+        Ok(found)
+    }
+
+    /// Inserts; returns the faults of single documents by their index. What has no fault is stored.
+    pub(super) fn insert(&self, collection: &str, documents: &[Document]) -> Result<Vec<(usize, Fault)>, StoreError> {
+        if documents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let target: Collection<Document> = self.database.collection(collection);
+        let Err(error) = target.insert_many(documents).ordered(false).run() else { return Ok(Vec::new()) };
+        if let ErrorKind::InsertMany(many) = error.kind.as_ref()
+            && many.write_concern_error.is_none()
+            && let Some(errors) = &many.write_errors
+        {
+            let faults = errors.iter().map(|error| (error.index, Fault::of_code(error.code, &error.message, true)));
+            return self.only_of_documents(faults.collect());
+        }
+        match Fault::of(&error) {
+            // The whole command was refused for one document: find out which.
+            fault if fault.is_of_document() && documents.len() == 1 => Ok(vec![(0, fault.scrubbed(&self.address))]),
+            fault if fault.is_of_document() => {
+                let mut faults = Vec::new();
+                for (index, document) in documents.iter().enumerate() {
+                    let fault = self.insert(collection, std::slice::from_ref(document))?.pop();
+                    faults.extend(fault.map(|(_, fault)| (index, fault)));
+                }
+                Ok(faults)
+            }
+            // Some may be stored: the caller looks.
+            Fault::Duplicate => Ok((0..documents.len()).map(|index| (index, Fault::Duplicate)).collect()),
+            fault => Err(fault.into_error(&self.address)),
+        }
+    }
+
+    /// Joins, in as many commands as it takes; no order among them is promised. Returns the faults of single updates
+    /// by their index: why the document cannot take them.
+    ///
+    /// Through the `update` command, since the driver's bulk write needs MongoDB 8.
+    pub(super) fn update(&self, collection: &str, updates: &[Update]) -> Result<Vec<(usize, Fault)>, StoreError> {
+        let mut refused = Vec::new();
+        let mut from = 0;
+        while from < updates.len() {
+            let rest = updates.get(from..).unwrap_or_default();
+            let mut bytes = 0;
+            let fits = rest.iter().take(COMMAND_UPDATES).take_while(|update| {
+                bytes += size(&update.change) + size(&update.filter);
+                bytes <= COMMAND_BYTES
+            });
+            let length = fits.count().max(1);
+            let chunk = rest.get(..length).unwrap_or_default();
+            refused.extend(self.update_chunk(collection, chunk, from)?);
+            from += length;
+        }
+        Ok(refused)
+    }
+
+    /// Of updates that are not all taken, finds out which by halves. MongoDB names them; FerretDB always names the
+    /// first one, and does not try those behind the one that it means. Joins may be repeated.
+    fn update_chunk(&self, collection: &str, updates: &[Update], first: usize) -> Result<Vec<(usize, Fault)>, StoreError> {
+        for race in 0..RACES {
+            let Some(fault) = self.update_once(collection, updates) else { return Ok(Vec::new()) };
+            match fault {
+                Fault::Transient(_) | Fault::Permanent(_) => return Err(fault.into_error(&self.address)),
+                _ if updates.len() > 1 => {
+                    let (one, other) = updates.split_at(updates.len() / 2);
+                    let mut refused = self.update_chunk(collection, one, first)?;
+                    refused.extend(self.update_chunk(collection, other, first + one.len())?);
+                    return Ok(refused);
+                }
+                // Two upserts of one document at once: one of them finds it there the next time.
+                Fault::Duplicate => std::thread::sleep(std::time::Duration::from_millis(1 << race)),
+                fault => return Ok(vec![(first, fault.scrubbed(&self.address))]),
+            }
+        }
+        Err(Fault::Duplicate.into_error(&self.address))
+    }
+
+    /// One `update` command; returns a fault if there was one, the worst first.
+    fn update_once(&self, collection: &str, updates: &[Update]) -> Option<Fault> {
+        let list: Vec<Bson> = updates
+            .iter()
+            .map(|update| {
+                let mut one = doc! { "q": update.filter.clone(), "u": update.change.clone() };
+                if update.upsert {
+                    one.insert("upsert", true);
+                }
+                Bson::Document(one)
+            })
+            .collect();
+        let command = doc! { "update": collection, "updates": list, "ordered": false, "writeConcern": self.concern.clone() };
+        let reply = match self.database.run_command(command).run() {
+            Ok(reply) => reply,
+            Err(error) => return Some(Fault::of(&error)),
+        };
+        if let Ok(concern) = reply.get_document("writeConcernError") {
+            return Some(Fault::Transient(concern.get_str("errmsg").unwrap_or("the write concern was not met").to_owned()));
+        }
+        let errors = reply.get_array("writeErrors").map(Vec::as_slice).unwrap_or_default().iter().filter_map(Bson::as_document);
+        let mut faults = errors.map(|error| {
+            // Small and whole, as the protocol has it.
+            let code = super::reading::number(error.get("code")).unwrap_or(0.0) as i32;
+            Fault::of_code(code, error.get_str("errmsg").unwrap_or_default(), true)
+        });
+        let first = faults.next()?;
+        Some(faults.find(|fault| matches!(fault, Fault::Transient(_) | Fault::Permanent(_))).unwrap_or(first))
+    }
+
+    /// What is not a document's own fault concerns the whole batch.
+    fn only_of_documents(&self, faults: Vec<(usize, Fault)>) -> Result<Vec<(usize, Fault)>, StoreError> {
+        for (_, fault) in &faults {
+            if let Fault::Transient(_) | Fault::Permanent(_) = fault {
+                return Err(fault.clone().into_error(&self.address));
+            }
+        }
+        Ok(faults.into_iter().map(|(index, fault)| (index, fault.scrubbed(&self.address))).collect())
+    }
+
+    /// Removes what matches; only of our own collections.
+    pub(super) fn delete(&self, collection: &str, filter: Document) -> Result<(), StoreError> {
+        self.collection(collection).delete_many(filter).run().map(drop).map_err(|error| self.failed(&error))
+    }
+
+    /// Takes `n` numbers from a counter; returns the first.
+    pub(super) fn take_numbers(&self, name: &str, n: usize) -> Result<i64, StoreError> {
+        let n = i64::try_from(n).unwrap_or(i64::MAX);
+        let reply = self.command(doc! {
+            "findAndModify": COUNTER, "query": { "_id": name }, "update": { "$inc": { "next": n } }, "upsert": true, "new": true,
+            "writeConcern": self.concern.clone(),
+        })?;
+        let after = reply.get_document("value").ok().map_or(0, |value| super::reading::count(value, "next"));
+        Ok(i64::try_from(after).unwrap_or(i64::MAX).saturating_sub(n) + 1)
+    }
+}
+
+/// What can be read of a document that may be broken: text that is no UTF-8 gets U+FFFD, what is no BSON ends it.
+pub(super) fn decoded(raw: &RawDocumentBuf) -> Document {
+    if let Ok(document) = Document::try_from(raw.as_ref()) {
+        return document;
+    }
+    mongodb::bson::Utf8Lossy::<Document>::try_from(raw.as_ref()).map(|lossy| lossy.0).unwrap_or_default()
+}
+
+/// Bytes as BSON.
+pub(super) fn size(document: &Document) -> usize {
+    5 + document.iter().map(|(key, value)| key.len() + 2 + value_size(value)).sum::<usize>()
+}
+
+fn value_size(value: &Bson) -> usize {
+    match value {
+        Bson::String(text) => text.len() + 5,
+        Bson::Document(document) => size(document),
+        // The keys of an array are its indices in decimal.
+        Bson::Array(items) => 5 + items.iter().map(|item| 9 + value_size(item)).sum::<usize>(),
+        Bson::Binary(binary) => binary.bytes.len() + 5,
+        _ => 16,
+    }
+}
