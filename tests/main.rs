@@ -7,6 +7,8 @@
 mod bad_filters;
 /// Bad files, bad arguments, exit codes.
 mod bad_input;
+/// Filters that fail again and again, records that make good filters fail.
+mod breaker;
 /// Every budget of a call trips, and only for that call.
 mod budgets;
 /// What authors are told, against what the host does.

@@ -35,6 +35,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Shows one document of the archive as a tree.
     Show(ShowArgs),
+    /// Shows how filters fare: their records, breakers and costs.
+    Status(StatusArgs),
     /// Shows the records that failed, and why.
     DeadLetters(DeadLettersArgs),
     /// Shows what a filter is, what it asks for, and whether it would be admitted. Runs nothing of it but its own
@@ -127,6 +129,17 @@ pub struct ShowArgs {
     /// The archive.
     #[command(flatten)]
     pub store: StoreArgs,
+}
+
+/// How filters fare.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The archive.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Dead letters.

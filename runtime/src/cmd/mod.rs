@@ -8,6 +8,7 @@ mod ingest;
 mod inspect;
 mod run;
 mod show;
+mod status;
 
 use std::io;
 
@@ -29,6 +30,7 @@ pub fn main(cli: Cli) -> Exit {
         Some(Command::Ingest(args)) => ingest::run(args),
         Some(Command::Export(args)) => export::run(args),
         Some(Command::Show(args)) => show::run(args),
+        Some(Command::Status(args)) => status::run(args),
         Some(Command::DeadLetters(args)) => match &args.command {
             DeadLettersCommand::List(args) => dead_letters::list(args),
         },

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::filters;
 use crate::cli::RunArgs;
 use crate::exit::Exit;
-use crate::pipeline::{FilterSummary, Member, Run, Settings};
+use crate::pipeline::{FilterSummary, Member, Patience, Run, Settings};
 use crate::sandbox::ENGINE;
 use crate::store::{self, Store, StoreError};
 use crate::terminal::escape;
@@ -31,12 +31,14 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     // Compiling takes longer than a person wants to wait to hear of a mistyped address.
     store::check_address(&args.store.store)?;
     let members = filters::load(&args.filters, &args.options, workers)?;
-    let store = store::open(&args.store.store)?;
-    let run = Run::new(store.as_ref(), &members, Settings { workers, once: args.once, stop: &stop })?;
-    let mut pending = 0;
-    for member in &members {
-        pending += store.tally(member.reference.id)?.pending;
-    }
+    // A daemon may start before its database does.
+    let patience = Patience::new(args.once, &stop);
+    let Some(store) = unless_told_to_end(args, &stop, patience.ask(|| store::open(&args.store.store)))? else {
+        return Ok(Exit::Complete);
+    };
+    let run = Run::new(store.as_ref(), &members, Settings { workers, once: args.once, stop: &stop });
+    let Some(run) = unless_told_to_end(args, &stop, run)? else { return Ok(Exit::Complete) };
+    let Some(pending) = unless_told_to_end(args, &stop, run.pending())? else { return Ok(Exit::Complete) };
     if !args.once {
         tracing::info!(filters = members.len(), workers, store = args.store.store, pending, "ready; SIGTERM or ctrl-c ends it");
     }
@@ -56,6 +58,15 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     Ok(exit(args, &summaries))
 }
 
+/// What came of asking the store; `None` if a daemon was told to end while the store was out of reach, before anything
+/// was begun.
+fn unless_told_to_end<T>(args: &RunArgs, stop: &AtomicBool, asked: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match asked {
+        Err(StoreError::Transient(_)) if !args.once && stop.load(Ordering::Relaxed) => Ok(None),
+        asked => asked.map(Some),
+    }
+}
+
 /// Records that no filter reads are often records with a mistyped sub-type.
 fn warn_of_unread(store: &dyn Store, members: &[Member]) -> Result<(), StoreError> {
     let archived = store.archived()?;
@@ -72,7 +83,8 @@ fn warn_of_unread(store: &dyn Store, members: &[Member]) -> Result<(), StoreErro
 
 /// Dead letters added, or records left pending: incomplete. A daemon that was told to end has done what it should.
 fn exit(args: &RunArgs, summaries: &[FilterSummary]) -> Exit {
-    let incomplete = summaries.iter().any(|summary| summary.counters.failed > 0 || summary.store.pending > 0);
+    let incomplete =
+        summaries.iter().any(|summary| summary.counters.failed > 0 || summary.store.is_none_or(|tally| tally.pending > 0));
     if args.once && incomplete { Exit::Incomplete } else { Exit::Complete }
 }
 
@@ -128,7 +140,7 @@ fn print(args: &RunArgs, summaries: &[FilterSummary], workers: u16, elapsed: Dur
             counters.done.to_string(),
             counters.rejected.to_string(),
             counters.failed.to_string(),
-            summary.store.pending.to_string(),
+            summary.store.map_or("?".to_owned(), |tally| tally.pending.to_string()),
             counters.documents.to_string(),
             format!("{:.1} M", counters.fuel as f64 / 1e6),
             format!("{:.2} s", counters.busy_us as f64 / 1e6),
@@ -138,6 +150,10 @@ fn print(args: &RunArgs, summaries: &[FilterSummary], workers: u16, elapsed: Dur
     for summary in summaries {
         for (reason, count) in &summary.reasons {
             writeln!(out, "{} rejected {count}: {}", summary.filter, escape(reason))?;
+        }
+        if let Some(breaker) = &summary.breaker {
+            let reason = escape(&breaker.reason);
+            writeln!(out, "{} was stopped, since it failed again and again: {reason}", summary.filter)?;
         }
     }
     writeln!(out, "{:.2} s with {workers} workers; the time of a filter is summed over them.", elapsed.as_secs_f64())?;

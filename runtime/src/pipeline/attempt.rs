@@ -17,7 +17,7 @@ pub fn attempt(filter: &Filter, work: &Work) -> Settled {
         Outcome::Rejected(reason) => Verdict::Rejected(reason),
         Outcome::Failed(failure) => Verdict::Failed(failure),
     };
-    Settled { key: work.key.clone(), verdict, report: called.report }
+    Settled { key: work.key.clone(), verdict, report: called.report, attempts: 1 }
 }
 
 /// Checks an untrusted answer and builds its documents.

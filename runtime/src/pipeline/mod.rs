@@ -1,18 +1,23 @@
 //! From a pending record to a settled one.
 //!
 //! [`attempt()`] is the way of one record: through the sandbox, the check of its answer, to documents. [`mod@run`]
-//! gives attempts to workers, fairly over filters, and commits what comes out. Which store and which filters is not
-//! its business.
+//! gives turns to workers, fairly over filters; a [`mod@turn`] claims, attempts and commits. A filter that fails again
+//! and again is stopped (`breaker`), a store that does not answer is asked again ([`Patience`]). Which store and which
+//! filters is not its business.
 
 mod attempt;
 mod backoff;
+mod breaker;
 mod chatter;
 mod counters;
+mod patience;
 mod run;
 mod schedule;
+mod turn;
 
 pub use attempt::attempt;
 pub use counters::{Counters, Imbalance};
+pub use patience::Patience;
 pub use run::{FilterSummary, Run, RunError, Settings};
 
 use crate::sandbox::Filter;

@@ -1,36 +1,29 @@
-//! Workers on threads: claim, attempt, commit, until there is nothing to do or a signal comes.
+//! Workers on threads: turns of filters, until there is nothing to do or a signal comes.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::breaker::Breaker;
 use super::chatter::{Chatter, Reasons};
+use super::patience::Patience;
 use super::schedule::{Next, Schedule};
-use super::{Counters, Imbalance, Member, attempt, backoff};
-use crate::store::{ClaimSize, Committed, Settled, Store, StoreError, SubmissionKey, Tally, Verdict, Work};
-
-/// What one claim takes from the store: enough that a commit is cheap per record, little enough that memory stays
-/// small.
-const CLAIM: ClaimSize = ClaimSize { records: 1024, bytes: 4 * 1024 * 1024 };
-
-/// How long a worker stays with one filter before it commits and asks whose turn it is.
-const TURN: Duration = Duration::from_millis(250);
-
-/// Bytes of documents after which a worker commits, whatever else: a filter may make much of little.
-const BATCH_BYTES: usize = 32 * 1024 * 1024;
+use super::turn::Hand;
+use super::{Counters, Imbalance, Member};
+use crate::store::{Health, OpenBreaker, Store, StoreError, SubmissionKey, Tally, Usage};
 
 /// How long an idle worker waits before it looks at the store again.
 const POLL: Duration = Duration::from_secs(1);
 
-/// How often it looks for a signal while it waits.
-const NAP: Duration = Duration::from_millis(50);
+/// How long a worker waits for another's turn to end, before it looks again.
+const NAP: Duration = Duration::from_millis(5);
 
-/// How often a store is asked before a run with `--once` gives up; the store has a patience of its own for each try.
-const TRIES_ONCE: u32 = 5;
+/// How often it is said at most that a filter's records are at fault.
+const BLAME: Duration = Duration::from_secs(60);
 
 /// Stack of a worker: the guest's half megabyte, and room for the host above it.
 const WORKER_STACK_BYTES: usize = 4 * 1024 * 1024;
@@ -73,36 +66,61 @@ pub struct FilterSummary {
     /// The reasons of its rejections with how often each was given, the most frequent first; not all, if there were
     /// many.
     pub reasons: Vec<(String, u64)>,
-    /// How its pairs stand in the store now.
-    pub store: Tally,
+    /// Its breaker, if that is open: why the filter was stopped.
+    pub breaker: Option<OpenBreaker>,
+    /// How its pairs stand in the store now; unknown if a daemon was told to end while the store was out of reach.
+    pub store: Option<Tally>,
 }
 
 /// A run over a store. Progress can be read while it goes.
 pub struct Run<'a> {
-    store: &'a dyn Store,
+    pub(super) store: &'a dyn Store,
     members: &'a [Member],
-    settings: Settings<'a>,
-    schedule: Mutex<Schedule>,
+    pub(super) settings: Settings<'a>,
+    pub(super) patience: Patience<'a>,
+    pub(super) schedule: Mutex<Schedule>,
     books: Vec<Mutex<Book>>,
+    breakers: Vec<Mutex<Breaker>>,
     /// The first error that ends the run.
     broken: Mutex<Option<RunError>>,
 }
 
+/// What is noted of a filter in a run.
 #[derive(Default)]
-struct Book {
-    counters: Counters,
-    chatter: Chatter,
-    reasons: Reasons,
+pub(super) struct Book {
+    pub(super) counters: Counters,
+    pub(super) chatter: Chatter,
+    pub(super) reasons: Reasons,
+    /// Of its breaker, while that is open.
+    pub(super) open: Option<OpenBreaker>,
+    /// What the store was told that the filter cost.
+    told: Usage,
+    /// When it was last said that its records are at fault.
+    blamed: Option<Instant>,
 }
 
-/// A fraction of a second that differs from worker to worker and machine to machine: jitter needs no more.
-fn fraction_of_now() -> f64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    f64::from(now.subsec_nanos()) / 1e9
+impl Book {
+    /// Says that records fail a filter that works; not for every ten of them, since records are written by attackers.
+    pub(super) fn blame_records(&mut self, filter: &str) {
+        if self.blamed.is_none_or(|then| then.elapsed() > BLAME) {
+            self.blamed = Some(Instant::now());
+            tracing::warn!(filter, "many records fail, and the filter still does its last good one: the records are at fault");
+        }
+    }
 }
 
-/// A worker that panicked held no half-written value: every lock is held for plain additions.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// A filter with all that a run keeps for it.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'r> {
+    pub(super) index: usize,
+    pub(super) member: &'r Member,
+    pub(super) book: &'r Mutex<Book>,
+    pub(super) breaker: &'r Mutex<Breaker>,
+}
+
+/// A worker that panicked left no half-written value: locks are held for plain additions, and for calls into filters
+/// that change nothing of the host.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -116,14 +134,37 @@ impl<'a> Run<'a> {
             store,
             members,
             schedule: Mutex::new(Schedule::new(members.len(), settings.workers)),
+            patience: Patience::new(settings.once, settings.stop),
             settings,
             books: members.iter().map(|_| Mutex::default()).collect(),
+            breakers: members.iter().map(|_| Mutex::default()).collect(),
             broken: Mutex::new(None),
         };
-        for member in members {
-            run.patiently(|| store.register(&member.reference))?;
+        for (member, breaker) in members.iter().zip(&run.breakers) {
+            run.patience.ask(|| store.register(&member.reference))?;
+            // What a filter did well before is known, if it ran before.
+            let known = run.patience.ask(|| {
+                let well = store.health(member.reference.id)?.did_well;
+                well.map_or(Ok(None), |key| store.record(&key))
+            })?;
+            known.into_iter().for_each(|work| lock(breaker).did_well(work));
         }
         Ok(run)
+    }
+
+    /// Pairs that are pending now, over all filters. Counts; costs time in proportion to the archive.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn pending(&self) -> Result<u64, StoreError> {
+        let pending = self.members.iter().map(|member| self.patience.ask(|| self.store.tally(member.reference.id)));
+        pending.map(|tally| tally.map(|tally| tally.pending)).sum()
+    }
+
+    /// A filter by its index.
+    fn place(&self, index: usize) -> Option<Place<'_>> {
+        let (member, book, breaker) = (self.members.get(index)?, self.books.get(index)?, self.breakers.get(index)?);
+        Some(Place { index, member, book, breaker })
     }
 
     /// Attempts that have come to an end so far, over all filters.
@@ -149,63 +190,89 @@ impl<'a> Run<'a> {
                 }
             }
         });
-        for (filter, work) in lock(&self.schedule).abandon() {
-            self.give_back(filter, vec![work.key]);
+        let abandoned = lock(&self.schedule).abandon();
+        for (filter, task) in abandoned {
+            if let Some(place) = self.place(filter) {
+                self.give_back(place, vec![task.work.key]);
+            }
         }
         if let Some(error) = lock(&self.broken).take() {
             return Err(error);
         }
-        self.members.iter().zip(&self.books).map(|(member, book)| self.close(member, &lock(book))).collect()
+        (0..self.members.len()).filter_map(|index| self.place(index)).map(|place| self.close(place)).collect()
     }
 
     /// Ends the books of a filter.
-    fn close(&self, member: &Member, book: &Book) -> Result<FilterSummary, RunError> {
-        let name = &member.reference.name;
-        book.chatter.close(name);
-        book.counters.check(name)?;
-        let store = self.store.tally(member.reference.id)?;
-        store.check(name)?;
-        Ok(FilterSummary { filter: name.clone(), counters: book.counters, reasons: book.reasons.most_frequent(), store })
+    fn close(&self, place: Place<'_>) -> Result<FilterSummary, RunError> {
+        let reference = &place.member.reference;
+        // A breaker that would let a record through at some time of this run does not in the next one.
+        if let Some(open) = &mut lock(place.book).open {
+            open.until = None;
+        }
+        self.note(place);
+        let book = lock(place.book);
+        book.chatter.close(&reference.name);
+        book.counters.check(&reference.name)?;
+        let store = match self.patience.ask(|| self.store.tally(reference.id)) {
+            Ok(tally) => Some(tally),
+            Err(StoreError::Transient(reason)) if !self.settings.once => {
+                tracing::warn!(filter = reference.name, reason, "the store is out of reach: its records cannot be counted now");
+                None
+            }
+            Err(error) => return Err(error.into()),
+        };
+        store.map_or(Ok(()), |tally| tally.check(&reference.name))?;
+        let (counters, reasons, breaker) = (book.counters, book.reasons.most_frequent(), book.open.clone());
+        Ok(FilterSummary { filter: reference.name.clone(), counters, reasons, breaker, store })
     }
 
-    fn fail(&self, error: RunError) {
+    /// Tells the store what a filter cost since it was told, and how it fares. Statistics: nothing waits for them.
+    pub(super) fn note(&self, place: Place<'_>) {
+        let did_well = lock(place.breaker).probe().map(|work| work.key.clone());
+        let (usage, health) = {
+            let mut book = lock(place.book);
+            let Counters { fuel, busy_us, .. } = book.counters;
+            let told = std::mem::replace(&mut book.told, Usage { fuel, busy_us });
+            let usage = Usage { fuel: fuel - told.fuel, busy_us: busy_us - told.busy_us };
+            (usage, Health { breaker: book.open.clone(), outage: self.patience.outage(), did_well })
+        };
+        if let Err(error) = self.store.note(place.member.reference.id, usage, &health) {
+            tracing::debug!(%error, "the store does not take statistics now");
+        }
+    }
+
+    pub(super) fn give_back(&self, place: Place<'_>, keys: Vec<SubmissionKey>) {
+        lock(place.book).counters.given_back += keys.len() as u64;
+        self.store.give_back(place.member.reference.id, &keys);
+    }
+
+    pub(super) fn fail(&self, error: RunError) {
         lock(&self.broken).get_or_insert(error);
-    }
-
-    fn stopping(&self) -> bool {
-        self.settings.stop.load(Ordering::Relaxed) || lock(&self.broken).is_some()
+        self.patience.give_up();
     }
 
     fn worker(&self) {
-        while !self.stopping() {
+        while !self.patience.is_over() {
             let start = Instant::now();
             let next = lock(&self.schedule).next(start);
             match next {
-                Next::Turn(filter, waiting) => self.turn(filter, waiting, start),
-                Next::Wait => std::thread::sleep(NAP / 10),
+                Next::Turn(filter, waiting) => self.turn(filter, Hand::Waiting(waiting), start),
+                Next::Trial(filter) => self.turn(filter, Hand::Trial, start),
+                Next::Wait => std::thread::sleep(NAP),
                 Next::Nothing if self.settings.once => return,
                 Next::Nothing => self.wait(),
             }
         }
     }
 
-    fn wait(&self) {
-        self.sleep(POLL);
-        for member in self.members {
-            if let Err(error) = self.store.reopen(member.reference.id) {
-                tracing::warn!(%error, "the store cannot be looked at now; trying again");
-            }
-        }
-        lock(&self.schedule).reopen();
-    }
-
     /// One turn of a filter, which the schedule has begun.
-    fn turn(&self, filter: usize, waiting: VecDeque<Work>, start: Instant) {
+    fn turn(&self, filter: usize, hand: Hand, start: Instant) {
+        let Some(place) = self.place(filter) else { return };
         // Whatever happens, the schedule must hear that the turn is over: the other workers wait for it.
-        let left = match catch_unwind(AssertUnwindSafe(|| self.attempt_some(filter, waiting, start))) {
+        let left = match catch_unwind(AssertUnwindSafe(|| self.attempt_some(place, hand, start))) {
             Ok(Ok(left)) => left,
             // Told to end while the store was out of reach: what was in hand was given back.
-            Ok(Err(StoreError::Transient(_))) if !self.settings.once && self.stopping() => VecDeque::new(),
+            Ok(Err(StoreError::Transient(_))) if !self.settings.once && self.patience.is_over() => VecDeque::new(),
             Ok(Err(error)) => {
                 self.fail(error.into());
                 VecDeque::new()
@@ -215,103 +282,21 @@ impl<'a> Run<'a> {
                 VecDeque::new()
             }
         };
-        let busy = lock(&self.schedule).ended(filter, (start, Instant::now()), left);
-        if let Some(book) = self.books.get(filter) {
-            lock(book).counters.busy_us += busy.as_micros() as u64;
+        let (busy, stopped) = lock(&self.schedule).ended(filter, (start, Instant::now()), left);
+        lock(place.book).counters.busy_us += busy.as_micros() as u64;
+        if !stopped.is_empty() {
+            self.give_back(place, stopped.into_iter().map(|task| task.work.key).collect());
         }
     }
 
-    /// Attempts until the time is up, then commits. Returns what was not begun.
-    fn attempt_some(&self, filter: usize, mut waiting: VecDeque<Work>, start: Instant) -> Result<VecDeque<Work>, StoreError> {
-        let (Some(member), Some(book)) = (self.members.get(filter), self.books.get(filter)) else { return Ok(waiting) };
-        if waiting.is_empty() {
-            waiting = self.patiently(|| self.claim(member))?.into();
-            lock(book).counters.attempts += waiting.len() as u64;
-            if waiting.is_empty() {
-                lock(&self.schedule).drained(filter);
-                return Ok(waiting);
+    fn wait(&self) {
+        self.patience.sleep(POLL);
+        for member in self.members {
+            match self.patience.ask(|| self.store.reopen(member.reference.id)) {
+                Ok(()) | Err(StoreError::Transient(_)) => {}
+                Err(error) => self.fail(error.into()),
             }
         }
-        let mut settled: Vec<Settled> = Vec::with_capacity(waiting.len());
-        let mut weight = 0;
-        while let Some(work) = waiting.pop_front() {
-            let result = attempt(&member.filter, &work);
-            if let Verdict::Done(graph, _) = &result.verdict {
-                weight += graph.weight();
-            }
-            settled.push(result);
-            if start.elapsed() > TURN || weight > BATCH_BYTES || self.settings.stop.load(Ordering::Relaxed) {
-                break;
-            }
-        }
-        match self.commit(member, book, &settled) {
-            Ok(()) => Ok(waiting),
-            Err(error) => {
-                let keys = settled.into_iter().map(|settled| settled.key).chain(waiting.into_iter().map(|work| work.key));
-                self.give_back(filter, keys.collect());
-                Err(error)
-            }
-        }
-    }
-
-    /// A run that ends when nothing is pending must be sure that nothing is.
-    fn claim(&self, member: &Member) -> Result<Vec<Work>, StoreError> {
-        let filter = member.reference.id;
-        if self.settings.once { self.store.claim_to_the_end(filter, CLAIM) } else { self.store.claim(filter, CLAIM) }
-    }
-
-    /// Asks the store again for as long as it is busy or out of reach: once, a few times; a daemon, until it is told
-    /// to end.
-    fn patiently<T>(&self, ask: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut failures = 0;
-        loop {
-            let reason = match ask() {
-                Err(StoreError::Transient(reason)) => reason,
-                other => return other,
-            };
-            failures += 1;
-            if self.stopping() || (self.settings.once && failures >= TRIES_ONCE) {
-                return Err(StoreError::Transient(reason));
-            }
-            let wait = if self.settings.once { NAP * failures } else { backoff::wait(failures, fraction_of_now()) };
-            tracing::warn!(failures, seconds = wait.as_secs_f64(), reason, "the store does not answer; trying again");
-            self.sleep(wait);
-        }
-    }
-
-    /// Sleeps, but no longer than until the run is to end.
-    fn sleep(&self, time: Duration) {
-        let until = Instant::now() + time;
-        while Instant::now() < until && !self.stopping() {
-            std::thread::sleep(NAP.min(time));
-        }
-    }
-
-    /// Commits a turn and enters it in the books.
-    fn commit(&self, member: &Member, book: &Mutex<Book>, settled: &[Settled]) -> Result<(), StoreError> {
-        let committed = self.patiently(|| self.store.commit(member.reference.id, settled))?;
-        let mut book = lock(book);
-        for (settled, committed) in settled.iter().zip(committed) {
-            book.counters.fuel += settled.report.fuel;
-            book.chatter.note(&member.reference.name, &settled.report);
-            if let Verdict::Rejected(reason) = &settled.verdict {
-                book.reasons.note(reason);
-            }
-            match committed {
-                Committed::Done { new_documents } => {
-                    book.counters.done += 1;
-                    book.counters.documents += new_documents;
-                }
-                Committed::Rejected => book.counters.rejected += 1,
-                Committed::Failed(_) => book.counters.failed += 1,
-            }
-        }
-        Ok(())
-    }
-
-    fn give_back(&self, filter: usize, keys: Vec<SubmissionKey>) {
-        let (Some(member), Some(book)) = (self.members.get(filter), self.books.get(filter)) else { return };
-        lock(book).counters.given_back += keys.len() as u64;
-        self.store.give_back(member.reference.id, &keys);
+        lock(&self.schedule).reopen();
     }
 }

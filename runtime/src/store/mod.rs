@@ -9,21 +9,24 @@
 mod contract;
 pub mod mongodb;
 pub mod sqlite;
+mod status;
 #[cfg(test)]
 mod testing;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use self::status::{FilterStatus, Health, OpenBreaker, Outage, Usage};
 use crate::tahoe::{Graph, Hash, Itype, RawDocument};
 use crate::verdict::{Failure, Report};
 
 /// The key of a submission, the work unit: one raw record as archived by one organisation.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SubmissionKey {
     /// The address of the raw document.
+    #[serde(rename = "record")]
     pub raw: Hash,
     /// The organisation.
     pub orgid: String,
@@ -113,6 +116,8 @@ pub struct Settled {
     pub verdict: Verdict,
     /// What it cost.
     pub report: Report,
+    /// How often the record was given to the filter for this end: more than once after failures that may pass.
+    pub attempts: u32,
 }
 
 /// What came out of an attempt.
@@ -258,11 +263,35 @@ pub trait Store: Send + Sync {
     /// See [`StoreError`].
     fn reopen(&self, filter: Uuid) -> Result<(), StoreError>;
 
+    /// One record, whatever has become of it. `None`: it is not archived.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn record(&self, key: &SubmissionKey) -> Result<Option<Work>, StoreError>;
+
     /// How the pairs of a registered filter stand. Counts; costs time in proportion to the archive.
     ///
     /// # Errors
     /// See [`StoreError`].
     fn tally(&self, filter: Uuid) -> Result<Tally, StoreError>;
+
+    /// Adds to what a registered filter has cost, and says how it fares. Statistics: a crash may cost some.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn note(&self, filter: Uuid, usage: Usage, health: &Health) -> Result<(), StoreError>;
+
+    /// How a registered filter fared when it was last noted.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn health(&self, filter: Uuid) -> Result<Health, StoreError>;
+
+    /// Every filter that was ever registered, by name. Counts, as [`Store::tally`] does.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn status(&self) -> Result<Vec<FilterStatus>, StoreError>;
 
     /// How many submissions there are of each sub-type of raw records. Counts, as [`Store::tally`] does.
     ///

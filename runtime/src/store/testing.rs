@@ -108,7 +108,7 @@ pub(in crate::store) fn login(n: usize, orgid: &str, category: Category) -> Grap
 }
 
 pub(in crate::store) fn settled(key: SubmissionKey, verdict: Verdict) -> Settled {
-    Settled { key, verdict, report: Report { fuel: 17, ..Report::default() } }
+    Settled { key, verdict, report: Report { fuel: 17, ..Report::default() }, attempts: 1 }
 }
 
 pub(in crate::store) fn done(key: SubmissionKey, graph: Graph) -> Settled {

@@ -12,7 +12,9 @@ use uuid::Uuid;
 use super::*;
 use crate::cli::{Cli, Command};
 use crate::ingest::Place;
-use crate::store::{ClaimSize, Committed, DeadLetter, ExportQuery, FilterRef, Settled, SubmissionKey, Tally, Work};
+use crate::store::{
+    ClaimSize, Committed, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, Settled, SubmissionKey, Tally, Usage, Work,
+};
 use crate::tahoe::{Hash, RawDocument};
 
 /// A store that takes records, and fails as often as it is told to.
@@ -69,6 +71,22 @@ impl Store for Memory {
     }
 
     fn tally(&self, _: Uuid) -> Result<Tally, StoreError> {
+        unimplemented()
+    }
+
+    fn record(&self, _: &SubmissionKey) -> Result<Option<Work>, StoreError> {
+        unimplemented()
+    }
+
+    fn health(&self, _: Uuid) -> Result<Health, StoreError> {
+        unimplemented()
+    }
+
+    fn note(&self, _: Uuid, _: Usage, _: &Health) -> Result<(), StoreError> {
+        unimplemented()
+    }
+
+    fn status(&self) -> Result<Vec<FilterStatus>, StoreError> {
         unimplemented()
     }
 

@@ -2,6 +2,7 @@
 //! archive.
 
 mod claims;
+mod health;
 
 use std::collections::HashSet;
 
@@ -13,7 +14,9 @@ use super::sqlite::SqliteStore;
 use super::testing::{
     ALL, FILTER, done, event, exported, failed, filter, graph, key, login, number, object, record, settle_all, settled, text,
 };
-use super::{Archived, ClaimSize, Committed, ExportQuery, NewRecord, Settled, Store, StoreError, SubmissionKey, Tally, Verdict};
+use super::{
+    Archived, ClaimSize, Committed, ExportQuery, NewRecord, Settled, Store, StoreError, SubmissionKey, Tally, Verdict, Work,
+};
 use crate::answer::{Answer, Session};
 use crate::tahoe::{Body, Category, Document, Graph, Hash, Itype};
 use crate::verdict::FailureKind;
@@ -32,7 +35,7 @@ type Named = (&'static str, fn(Make<'_>));
 /// All that follows, in one go, so that a server is started once.
 #[expect(clippy::print_stdout, reason = "says in the test's output which law is looked at")]
 pub(in crate::store) fn run(make: Make<'_>, cases: u32) {
-    let named: [Named; 13] = [
+    let named: [Named; 15] = [
         ("archiving", archiving_again_adds_nothing),
         ("collision at ingestion", a_record_of_another_kind_is_refused_alone),
         ("organisations", organisations_share_documents_and_have_their_events),
@@ -40,6 +43,8 @@ pub(in crate::store) fn run(make: Make<'_>, cases: u32) {
         ("sessions", sessions_widen),
         ("collisions", an_answer_that_collides_fails_whole_and_alone),
         ("verdicts", failed_may_yet_be_done_and_done_stays),
+        ("statistics", health::what_filters_cost_adds_up_and_how_they_fare_is_as_last_noted),
+        ("records", health::a_record_is_found_whatever_became_of_it),
         ("tally", claims::the_tally_adds_up),
         ("claims", claims::claims_come_oldest_first_and_never_overlap),
         ("bytes", claims::a_claim_ends_at_its_bytes),

@@ -6,9 +6,9 @@ use super::candidates::{Candidate, Source};
 use super::pending::Queue;
 use super::reading;
 use super::server::{INSTANCE, SUBMISSION, Server, Update};
-use super::submissions::Target;
+use super::submissions::{self, Mark, Target};
 use crate::json;
-use crate::store::{ClaimSize, StoreError, Work};
+use crate::store::{ClaimSize, StoreError, SubmissionKey, Work};
 
 /// How many records are read at once, to begin with; more while they are small.
 const FIRST: usize = 8;
@@ -58,6 +58,17 @@ pub(super) fn take(
         length = if bytes - before < SMALL { (2 * length).min(MOST) } else { FIRST };
     }
     Ok(work)
+}
+
+/// The record of that key.
+pub(super) fn record(server: &Server, key: &SubmissionKey, now: f64) -> Result<Option<Work>, StoreError> {
+    let Some(target) = submissions::targets(server, std::iter::once(key))?.remove(key) else { return Ok(None) };
+    let (source, id) = match &target.mark {
+        Mark::Instance(id) => (Source::Instance, id.clone()),
+        Mark::Submission(id) => (Source::Submission, Bson::String(id.clone())),
+    };
+    let candidate = Candidate { key: key.clone(), at: Bson::Null, id, source, marked: false };
+    Ok(read(server, &[(candidate, target)], now)?.pop().flatten())
 }
 
 fn read(server: &Server, part: &[(Candidate, Target)], now: f64) -> Result<Vec<Option<Work>>, StoreError> {

@@ -288,7 +288,7 @@ impl Commit<'_> {
                 entries.len() - 1
             });
             let Some(entry) = entries.get_mut(place) else { continue };
-            entry.attempts += 1;
+            entry.attempts += i64::from(settled.attempts);
             let settled_before = !matches!(self.before(&rows, settled), None | Some(State::Failed));
             if settled_before || matches!(entry.outcome, Some(Committed::Done { .. } | Committed::Rejected)) {
                 continue;

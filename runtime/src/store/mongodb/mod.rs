@@ -19,6 +19,7 @@ mod commit;
 mod documents;
 mod error;
 mod export;
+mod health;
 mod indexes;
 mod ingest;
 mod join;
@@ -50,8 +51,8 @@ use self::lease::{Clock, Keeper, Leases};
 use self::pending::Queue;
 use self::server::{FILTER, INSTANCE, Server, Update};
 use super::{
-    Archived, ClaimSize, Committed, DeadLetter, ExportQuery, FilterRef, NewRecord, Settled, Store, StoreError, SubmissionKey,
-    Tally, Work,
+    Archived, ClaimSize, Committed, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, NewRecord, Settled, Store,
+    StoreError, SubmissionKey, Tally, Usage, Work,
 };
 use crate::tahoe::Hash;
 
@@ -231,6 +232,22 @@ impl Store for MongoStore {
     fn tally(&self, filter: Uuid) -> Result<Tally, StoreError> {
         let unregistered = || StoreError::Permanent(format!("the filter {filter} is not registered in this store"));
         tally::tally(&self.server, filter)?.ok_or_else(unregistered)
+    }
+
+    fn record(&self, key: &SubmissionKey) -> Result<Option<Work>, StoreError> {
+        claim::record(&self.server, key, now())
+    }
+
+    fn note(&self, filter: Uuid, usage: Usage, health: &Health) -> Result<(), StoreError> {
+        health::note(&self.server, filter, usage, health, now())
+    }
+
+    fn health(&self, filter: Uuid) -> Result<Health, StoreError> {
+        health::health(&self.server, filter)
+    }
+
+    fn status(&self) -> Result<Vec<FilterStatus>, StoreError> {
+        health::status(&self.server)
     }
 
     fn archived(&self) -> Result<BTreeMap<String, u64>, StoreError> {

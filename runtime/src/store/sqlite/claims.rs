@@ -78,10 +78,7 @@ impl Queue {
                     AND NOT EXISTS (SELECT 1 FROM ledger WHERE filter = ?1 AND submission = submission.id)
                  ORDER BY id LIMIT ?4",
             )?,
-            load: connection.prepare_cached(
-                "SELECT hash, submission.orgid, submission.sub_type, data, submission.timezone, submission.received_at, raw
-                 FROM submission JOIN instance ON instance.id = raw WHERE submission.id = ?1",
-            )?,
+            load: connection.prepare_cached(LOAD)?,
         };
         let wanted = size.records.max(1);
         let mut found: Vec<(i64, usize)> = Vec::new();
@@ -110,7 +107,7 @@ impl Queue {
         let mut loaded = Vec::with_capacity(found.len());
         let mut bytes = 0;
         for &(id, index) in &found {
-            let (work, held) = load(&mut statements, id)?;
+            let (work, held) = load(&mut statements.load, id)?;
             bytes += work.data.len();
             if bytes > size.bytes && !loaded.is_empty() {
                 break;
@@ -136,12 +133,21 @@ impl Queue {
     }
 }
 
-fn load(statements: &mut Statements<'_>, id: i64) -> rusqlite::Result<(Work, Held)> {
-    statements.load.query_row([id], |row| {
+/// A submission with its record.
+const LOAD: &str = "SELECT hash, submission.orgid, submission.sub_type, data, submission.timezone, submission.received_at, raw
+    FROM submission JOIN instance ON instance.id = raw WHERE submission.id = ?1";
+
+fn load(statement: &mut CachedStatement<'_>, id: i64) -> rusqlite::Result<(Work, Held)> {
+    statement.query_row([id], |row| {
         let key = SubmissionKey { raw: Hash::from_bytes(row.get(0)?), orgid: row.get(1)? };
         let work = Work { key, sub_type: row.get(2)?, data: row.get(3)?, timezone: row.get(4)?, received_at: row.get(5)? };
         Ok((work, Held { submission: id, raw: row.get(6)? }))
     })
+}
+
+/// The record of a submission's row.
+pub(super) fn record(connection: &Connection, held: Held) -> rusqlite::Result<Work> {
+    Ok(load(&mut connection.prepare_cached(LOAD)?, held.submission)?.0)
 }
 
 #[cfg(test)]

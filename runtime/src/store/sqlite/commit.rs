@@ -53,17 +53,17 @@ fn settle(ledger: &mut Ledger<'_>, joiner: &mut Joiner<'_>, settled: &Settled, h
     let before = ledger.state(held.submission)?;
     match before {
         Some(DONE) => {
-            ledger.count_attempt(held.submission)?;
+            ledger.count_attempts(held.submission, settled.attempts)?;
             return Ok(Committed::Done { new_documents: 0 });
         }
         Some(REJECTED) => {
-            ledger.count_attempt(held.submission)?;
+            ledger.count_attempts(held.submission, settled.attempts)?;
             return Ok(Committed::Rejected);
         }
         _ => {}
     }
-    let fuel = settled.report.fuel;
-    let mut entry = Entry { submission: held.submission, state: DONE, reason: None, answer: None, failure: None, fuel };
+    let (submission, fuel, attempts) = (held.submission, settled.report.fuel, settled.attempts);
+    let mut entry = Entry { submission, state: DONE, reason: None, answer: None, failure: None, fuel, attempts };
     let committed = match &settled.verdict {
         Verdict::Done(graph, answer) => match joiner.look_up(graph)? {
             Ok(rows) => {

@@ -162,6 +162,19 @@ mod tests {
     }
 
     #[test]
+    fn tables_of_version_1_get_what_they_lack_and_keep_what_they_have() {
+        let scratch = Scratch::with(2);
+        let before = exported(&scratch.store);
+        let file = Connection::open(scratch.path()).unwrap();
+        file.execute_batch("DROP TABLE health; PRAGMA user_version = 1").unwrap();
+        let again = scratch.another();
+        assert_eq!(exported(&again), before);
+        again.register(&filter(FILTER, &["cowrie"])).unwrap();
+        assert_eq!((again.claim(FILTER, ALL).unwrap().len(), again.status().unwrap().len()), (2, 1));
+        assert_eq!(scratch.query::<i64>("PRAGMA user_version"), 2);
+    }
+
+    #[test]
     fn a_file_that_is_not_there_is_made_only_if_asked_for() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("absent.db");

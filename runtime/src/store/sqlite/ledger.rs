@@ -85,6 +85,7 @@ pub(super) struct Entry<'e> {
     pub(super) answer: Option<Hash>,
     pub(super) failure: Option<&'e Failure>,
     pub(super) fuel: u64,
+    pub(super) attempts: u32,
 }
 
 /// The ledger of one filter within one transaction.
@@ -94,7 +95,7 @@ pub(super) struct Ledger<'t> {
     /// Unix seconds.
     now: f64,
     state: CachedStatement<'t>,
-    count_attempt: CachedStatement<'t>,
+    count_attempts: CachedStatement<'t>,
     write: CachedStatement<'t>,
     bury: CachedStatement<'t>,
     raise: CachedStatement<'t>,
@@ -107,13 +108,13 @@ impl<'t> Ledger<'t> {
             configuration,
             now,
             state: transaction.prepare_cached("SELECT state FROM ledger WHERE filter = ?1 AND submission = ?2")?,
-            count_attempt: transaction
-                .prepare_cached("UPDATE ledger SET attempts = attempts + 1 WHERE filter = ?1 AND submission = ?2")?,
+            count_attempts: transaction
+                .prepare_cached("UPDATE ledger SET attempts = attempts + ?3 WHERE filter = ?1 AND submission = ?2")?,
             write: transaction.prepare_cached(
                 "INSERT INTO ledger (filter, submission, configuration, state, reason, answer, fuel, attempts, settled_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9, ?8)
                  ON CONFLICT (filter, submission) DO UPDATE SET configuration = excluded.configuration, state = excluded.state,
-                    reason = excluded.reason, answer = excluded.answer, fuel = excluded.fuel, attempts = attempts + 1,
+                    reason = excluded.reason, answer = excluded.answer, fuel = excluded.fuel, attempts = attempts + excluded.attempts,
                     settled_at = excluded.settled_at",
             )?,
             bury: transaction.prepare_cached(
@@ -130,9 +131,9 @@ impl<'t> Ledger<'t> {
         self.state.query_row([self.filter, submission], |row| row.get(0)).optional()
     }
 
-    /// Counts an attempt on a pair that was done or rejected already, by another process.
-    pub(super) fn count_attempt(&mut self, submission: i64) -> rusqlite::Result<()> {
-        self.count_attempt.execute([self.filter, submission]).map(drop)
+    /// Counts attempts on a pair that was done or rejected already, by another process.
+    pub(super) fn count_attempts(&mut self, submission: i64, attempts: u32) -> rusqlite::Result<()> {
+        self.count_attempts.execute(params![self.filter, submission, attempts]).map(drop)
     }
 
     /// Settles a pair that was in state `before`: pending or failed.
@@ -147,7 +148,8 @@ impl<'t> Ledger<'t> {
             entry.reason,
             answer,
             fuel,
-            self.now
+            self.now,
+            entry.attempts
         ])?;
         if let Some(Failure { kind, message, backtrace }) = entry.failure {
             // A list of strings always has a JSON form.

@@ -10,6 +10,7 @@ mod connect;
 mod edges;
 mod error;
 mod export;
+mod health;
 mod ingest;
 mod join;
 mod known;
@@ -31,8 +32,8 @@ use self::error::InFile;
 use self::export::ExportError;
 use self::known::Known;
 use super::{
-    Archived, ClaimSize, Committed, DeadLetter, ExportQuery, FilterRef, NewRecord, Settled, Store, StoreError, SubmissionKey,
-    Tally, Work,
+    Archived, ClaimSize, Committed, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, NewRecord, Settled, Store,
+    StoreError, SubmissionKey, Tally, Usage, Work,
 };
 use crate::tahoe::Hash;
 
@@ -158,6 +159,25 @@ impl Store for SqliteStore {
         let reader = lock(&self.reader);
         let tally = reader.unchecked_transaction().and_then(|transaction| ledger::tally(&transaction, filter));
         tally.map_err(|e| self.failed(e))?.ok_or_else(|| unregistered(filter))
+    }
+
+    fn record(&self, key: &SubmissionKey) -> Result<Option<Work>, StoreError> {
+        let reader = lock(&self.reader);
+        let found = ledger::submission(&reader, key).and_then(|held| held.map(|held| claims::record(&reader, held)).transpose());
+        found.map_err(|e| self.failed(e))
+    }
+
+    fn note(&self, filter: Uuid, usage: Usage, health: &Health) -> Result<(), StoreError> {
+        health::note(&lock(&self.writer).connection, filter, usage, health, now()).map_err(|e| self.failed(e))
+    }
+
+    fn health(&self, filter: Uuid) -> Result<Health, StoreError> {
+        health::health(&lock(&self.reader), filter).map_err(|e| self.failed(e))
+    }
+
+    fn status(&self) -> Result<Vec<FilterStatus>, StoreError> {
+        let reader = lock(&self.reader);
+        reader.unchecked_transaction().and_then(|transaction| health::status(&transaction)).map_err(|e| self.failed(e))
     }
 
     fn archived(&self) -> Result<BTreeMap<String, u64>, StoreError> {

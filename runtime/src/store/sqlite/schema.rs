@@ -1,4 +1,4 @@
-//! The tables, whose file is it, and the codes in them.
+//! The tables, whose file it is, and the codes in them.
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -9,11 +9,14 @@ use crate::tahoe::{Category, Itype};
 /// The tables and views, with the comments that a person sees who asks SQLite for them.
 const SCHEMA: &str = include_str!("schema.sql");
 
+/// What version 2 added.
+const HEALTH: &str = include_str!("health.sql");
+
 /// Says in the file's header whose it is: "Taho".
 const APPLICATION_ID: i32 = 0x5461_686f;
 
 /// The version of the tables. A change to them is a new number, and a step in [`prepare`] that leads from the last.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 /// Whose file it is.
 enum Owner {
@@ -21,6 +24,8 @@ enum Owner {
     Nobody,
     /// Ours, with tables that this version knows.
     Us,
+    /// Ours, with tables of version 1.
+    UsBefore,
 }
 
 /// Checks that the file is an archive of this version, or empty; an empty one gets the tables. Touches nothing of a
@@ -34,15 +39,18 @@ pub(super) fn prepare(connection: &mut Connection, file: &InFile) -> Result<(), 
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| file.error(e))?;
-    // Two processes may have found the file empty; the second finds the tables of the first.
-    if let Owner::Nobody = owner(&transaction, file)? {
-        let create = || {
-            transaction.execute_batch(SCHEMA)?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.pragma_update(None, "user_version", VERSION)
-        };
-        create().map_err(|e| file.error(e))?;
-    }
+    // Two processes may have found the file like this; the second finds the tables of the first.
+    let steps: &[&str] = match owner(&transaction, file)? {
+        Owner::Nobody => &[SCHEMA, HEALTH],
+        Owner::UsBefore => &[HEALTH],
+        Owner::Us => &[],
+    };
+    let create = || {
+        steps.iter().try_for_each(|step| transaction.execute_batch(step))?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", VERSION)
+    };
+    create().map_err(|e| file.error(e))?;
     transaction.commit().map_err(|e| file.error(e))
 }
 
@@ -55,6 +63,7 @@ fn owner(connection: &Connection, file: &InFile) -> Result<Owner, StoreError> {
     };
     match look().map_err(|e| file.error(e))? {
         (APPLICATION_ID, VERSION, _) => Ok(Owner::Us),
+        (APPLICATION_ID, 1, _) => Ok(Owner::UsBefore),
         (APPLICATION_ID, version, _) if version > VERSION => Err(file.refuse(&format!(
             "was written by a newer version of this program (tables of version {version}, this one knows {VERSION}): use that one"
         ))),

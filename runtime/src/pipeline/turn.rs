@@ -1,0 +1,190 @@
+//! One turn of a filter: claim, attempt, commit.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::patience::{jitter, unix_now};
+use super::run::{Place, Run, lock};
+use super::schedule::Task;
+use super::{attempt, backoff, breaker};
+use crate::store::{ClaimSize, Committed, OpenBreaker, Settled, StoreError, Verdict, Work};
+use crate::terminal::escape;
+use crate::verdict::{Failure, FailureKind};
+
+/// What one claim takes from the store: enough that a commit is cheap per record, little enough that memory stays
+/// small.
+const CLAIM: ClaimSize = ClaimSize { records: 1024, bytes: 4 * 1024 * 1024 };
+
+/// How long a worker stays with one filter before it commits and asks whose turn it is.
+const TURN: Duration = Duration::from_millis(250);
+
+/// Bytes of documents after which a worker commits, whatever else: a filter may make much of little.
+const BATCH_BYTES: usize = 32 * 1024 * 1024;
+
+/// How often a record is tried whose failure may pass. Only a daemon tries again.
+const TRIES: u32 = 3;
+
+/// What a turn works on.
+pub(super) enum Hand {
+    /// These; if there are none, what the store has.
+    Waiting(VecDeque<Task>),
+    /// One record, to see whether the filter can do it.
+    Trial,
+}
+
+impl Run<'_> {
+    /// Attempts until the time is up, then commits. Returns what was not begun.
+    pub(super) fn attempt_some(&self, place: Place<'_>, hand: Hand, start: Instant) -> Result<VecDeque<Task>, StoreError> {
+        let (waiting, trial) = match hand {
+            Hand::Waiting(waiting) => (waiting, false),
+            Hand::Trial => (VecDeque::new(), true),
+        };
+        let mut waiting = if waiting.is_empty() { self.claim(place, trial)? } else { waiting };
+        if waiting.is_empty() {
+            lock(&self.schedule).drained(place.index);
+            return Ok(waiting);
+        }
+        let mut settled: Vec<Settled> = Vec::with_capacity(waiting.len());
+        let mut weight = 0;
+        while let Some(task) = waiting.pop_front() {
+            let mut result = attempt(&place.member.filter, &task.work);
+            result.attempts += task.tried;
+            if let Verdict::Done(graph, _) = &result.verdict {
+                weight += graph.weight();
+            }
+            match self.judge(place, task, result, trial) {
+                Judged::Settled(result) => settled.push(result),
+                Judged::Stopped(result, unsettled) => {
+                    settled.extend(result);
+                    waiting.extend(unsettled);
+                    break;
+                }
+                Judged::Later => {}
+            }
+            if start.elapsed() > TURN || weight > BATCH_BYTES || self.patience.is_told_to_stop() {
+                break;
+            }
+        }
+        match self.commit(place, &settled) {
+            Ok(()) => Ok(waiting),
+            Err(error) => {
+                let keys = settled.into_iter().map(|settled| settled.key).chain(waiting.into_iter().map(|task| task.work.key));
+                self.give_back(place, keys.collect());
+                Err(error)
+            }
+        }
+    }
+
+    fn claim(&self, place: Place<'_>, trial: bool) -> Result<VecDeque<Task>, StoreError> {
+        let (filter, store) = (place.member.reference.id, self.store);
+        let size = if trial { ClaimSize { records: 1, ..CLAIM } } else { CLAIM };
+        let claimed = self.patience.ask(|| {
+            if trial {
+                // What was given back when the filter was stopped is to be found again.
+                store.reopen(filter)?;
+            }
+            // A run that ends when nothing is pending must be sure that nothing is.
+            if self.settings.once { store.claim_to_the_end(filter, size) } else { store.claim(filter, size) }
+        })?;
+        lock(place.book).counters.attempts += claimed.len() as u64;
+        Ok(claimed.into_iter().map(|work| Task { work, tried: 0 }).collect())
+    }
+
+    /// Decides what an attempt means for its record and for its filter.
+    fn judge(&self, place: Place<'_>, task: Task, result: Settled, trial: bool) -> Judged {
+        // Held while the filter is probed: its other workers wait, for one call at most.
+        let mut breaker = lock(place.breaker);
+        let was_open = breaker.opened() > 0;
+        match breaker.note(&result.verdict, Instant::now()) {
+            breaker::Next::Discard => return Judged::Stopped(None, Some(task)),
+            breaker::Next::Continue => {}
+            breaker::Next::Probe => {
+                let probe = |work: &Work| !matches!(attempt(&place.member.filter, work).verdict, Verdict::Failed(_));
+                let passed = breaker.probe().is_some_and(probe);
+                let now = Instant::now();
+                if let Some(wait) = breaker.probed(passed, now, jitter()) {
+                    self.stop(place, &result, breaker.opened(), (now, wait));
+                    return Judged::Stopped(Some(result), None);
+                }
+                lock(place.book).blame_records(&place.member.reference.name);
+            }
+        }
+        if was_open {
+            lock(place.book).open = None;
+            lock(&self.schedule).resume(place.index);
+            tracing::info!(filter = place.member.reference.name, "the filter does records again");
+        }
+        if let Verdict::Done(..) = result.verdict {
+            breaker.did_well(task.work);
+        } else if !self.settings.once && !trial && result.attempts < TRIES && may_pass(&result.verdict) {
+            let from = Instant::now() + backoff::wait(result.attempts, jitter());
+            lock(&self.schedule).postpone(place.index, from, Task { work: task.work, tried: result.attempts });
+            return Judged::Later;
+        }
+        Judged::Settled(result)
+    }
+
+    /// Lets no more records go to a filter: for some time, or for the rest of a run with `--once`.
+    fn stop(&self, place: Place<'_>, last: &Settled, opened: u32, (now, wait): (Instant, Duration)) {
+        let name = &place.member.reference.name;
+        let reason = match &last.verdict {
+            Verdict::Failed(Failure { kind, message, .. }) => format!("{}: {message}", kind.name()),
+            Verdict::Done(..) | Verdict::Rejected(_) => String::new(),
+        };
+        let said = escape(&reason);
+        let held = if self.settings.once {
+            tracing::warn!(
+                filter = name,
+                "the filter fails again and again: over for this run, its records stay pending; {said}"
+            );
+            lock(&self.schedule).stop(place.index, None)
+        } else {
+            let seconds = wait.as_secs_f64();
+            tracing::warn!(filter = name, opened, seconds, "the filter fails again and again: its records wait; {said}");
+            lock(&self.schedule).stop(place.index, Some(now + wait))
+        };
+        let until = (!self.settings.once).then(|| unix_now() + wait.as_secs_f64());
+        lock(place.book).open = Some(OpenBreaker { opened, reason, until });
+        self.give_back(place, held.into_iter().map(|task| task.work.key).collect());
+    }
+
+    /// Commits a turn and enters it in the books.
+    fn commit(&self, place: Place<'_>, settled: &[Settled]) -> Result<(), StoreError> {
+        if !settled.is_empty() {
+            let committed = self.patience.ask(|| self.store.commit(place.member.reference.id, settled))?;
+            let mut book = lock(place.book);
+            for (settled, committed) in settled.iter().zip(committed) {
+                book.counters.fuel += settled.report.fuel;
+                book.chatter.note(&place.member.reference.name, &settled.report);
+                if let Verdict::Rejected(reason) = &settled.verdict {
+                    book.reasons.note(reason);
+                }
+                match committed {
+                    Committed::Done { new_documents } => {
+                        book.counters.done += 1;
+                        book.counters.documents += new_documents;
+                    }
+                    Committed::Rejected => book.counters.rejected += 1,
+                    Committed::Failed(_) => book.counters.failed += 1,
+                }
+            }
+        }
+        self.note(place);
+        Ok(())
+    }
+}
+
+/// What becomes of a record that was attempted.
+enum Judged {
+    /// It is settled.
+    Settled(Settled),
+    /// It is tried again later.
+    Later,
+    /// The filter was stopped: by this record, which is settled, or meanwhile, and it is not.
+    Stopped(Option<Settled>, Option<Task>),
+}
+
+/// Whether a failure says more about the machine than about the record.
+fn may_pass(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Failed(Failure { kind: FailureKind::Timeout | FailureKind::Host, .. }))
+}
