@@ -39,7 +39,7 @@ for module in "${!may_use[@]}"; do
 done
 
 # What the README names is there.
-for path in $(grep -oE '`(scripts|wit|filters|fixtures|tests|runtime)/[A-Za-z0-9_./-]*`' README.md | tr -d '`' | grep -v '\.wasm$'); do
+for path in $(grep -oE '`(docs|scripts|wit|filters|fixtures|tests|runtime)/[A-Za-z0-9_./-]*`' README.md | tr -d '`' | grep -v '\.wasm$'); do
     [ -e "$path" ] || problem "README.md names $path, which is not there"
 done
 
