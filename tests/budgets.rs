@@ -4,21 +4,24 @@
 use std::sync::Arc;
 
 use tahoe_runtime::limits::{Budget, Limits};
-use tahoe_runtime::sandbox::{Filter, Record, Refusal, Sandbox};
+use tahoe_runtime::sandbox::{Options, Program, Record, Refusal, Sandbox, compile};
 use tahoe_runtime::verdict::{Called, Failure, FailureKind, Outcome};
 
 use crate::support::guest::{EMPTY_ANSWER, Guest};
 
-fn load_with(guest: &Guest<'_>, limits: Limits) -> Result<Filter, Refusal> {
-    Arc::new(Sandbox::new(1).unwrap()).load(guest.bytes().into(), limits)
+fn load_with(guest: &Guest<'_>, limits: Limits) -> Result<Program, Refusal> {
+    let compiled = compile(&guest.bytes(), &limits)?;
+    let program = Arc::new(Sandbox::new(1).unwrap()).program(compiled.artifact.into(), limits)?;
+    program.describe().map_err(Refusal::Describe)?;
+    Ok(program)
 }
 
-fn load(guest: &Guest<'_>) -> Filter {
+fn load(guest: &Guest<'_>) -> Program {
     load_with(guest, Limits::PURE).unwrap_or_else(|refusal| panic!("{refusal}"))
 }
 
-fn call(filter: &Filter) -> Called {
-    filter.call(&Record { sub_type: "cowrie", data: r#"{"a":1}"#, timezone: "UTC", received_at: 1e9 })
+fn call(filter: &Program) -> Called {
+    filter.call(&Record { sub_type: "cowrie", data: r#"{"a":1}"#, timezone: "UTC", received_at: 1e9 }, &Options::default())
 }
 
 #[track_caller]

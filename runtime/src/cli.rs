@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::ingest::Format;
+use crate::worker::Role;
 
 /// Runs filters, WebAssembly components that nobody needs to trust, over an archive of raw threat data.
 #[derive(Debug, Parser)]
@@ -42,6 +43,12 @@ pub enum Command {
     /// Shows what a filter is, what it asks for, and whether it would be admitted. Runs nothing of it but its own
     /// description.
     Inspect(InspectArgs),
+    /// What the program starts itself for, to compile components and to call them.
+    #[command(hide = true)]
+    Child {
+        /// What for.
+        role: Role,
+    },
     /// Builds a filter's crate into a component. Runs the crate's own build scripts.
     Build(BuildArgs),
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::tahoe::{Category, Itype};
@@ -24,7 +24,7 @@ const MAX_OPTIONS: usize = 64;
 const MAX_EMITS: usize = 1024;
 
 /// A descriptor as a guest gave it, of whatever version of the contract.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Declared {
     /// See `wit/types.wit` for these.
     pub id: String,
@@ -45,7 +45,7 @@ pub struct Declared {
 }
 
 /// A setting of a filter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OptionSpec {
     /// An identifier.
     pub key: String,

@@ -27,3 +27,4 @@ pub mod store;
 pub mod tahoe;
 pub mod terminal;
 pub mod verdict;
+pub mod worker;

@@ -89,6 +89,11 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// The most bytes of a message, or of a frame's name.
+    pub const MOST_MESSAGE: usize = 1024;
+    /// The most frames.
+    pub const MOST_FRAMES: usize = 64;
+
     /// A failure without a backtrace.
     #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {

@@ -4,20 +4,20 @@ use std::io::{self, Write as _};
 
 use anyhow::Context as _;
 
-use super::filters::sandbox;
+use super::filters::admit;
 use crate::author;
 use crate::cli::BuildArgs;
 use crate::exit::Exit;
 use crate::limits::Limits;
+use crate::worker::Launcher;
 
 /// Builds each crate and writes NAME.wasm, NAME being what the filter calls itself.
 pub(super) fn run(args: &BuildArgs) -> anyhow::Result<Exit> {
-    let sandbox = sandbox(1)?;
+    let launcher = Launcher::new().context("cannot tell where this program lies")?;
     for directory in &args.directories {
         let component = author::build(directory)?;
         let size = component.len();
-        let filter = sandbox
-            .load(component.clone().into(), Limits::PURE)
+        let filter = admit(&launcher, &component, &Limits::PURE)
             .with_context(|| format!("{} was built, but no runtime would take it", directory.display()))?;
         let descriptor = filter.descriptor();
         let path = args.output.as_ref().unwrap_or(directory).join(format!("{}.wasm", descriptor.name));

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 
 use super::UsageError;
 use crate::limits::Limits;
 use crate::pipeline::Member;
-use crate::sandbox::{Filter, Options, Sandbox};
+use crate::sandbox::{Options, Refusal};
+use crate::worker::{self, Cache, Filter, Launcher};
 
 /// Reads a component file, no further than a component may be long.
-pub(super) fn read_component(path: &Path) -> anyhow::Result<Arc<[u8]>> {
+pub(super) fn read_component(path: &Path) -> anyhow::Result<Vec<u8>> {
     let shown = path.display();
     // Looked at before it is opened: opening a pipe would wait for somebody to write.
     match fs::metadata(path) {
@@ -29,23 +29,39 @@ pub(super) fn read_component(path: &Path) -> anyhow::Result<Arc<[u8]>> {
     let mut bytes = Vec::new();
     // One byte more than allowed, so that admission sees that it is too much.
     file.take(Limits::COMPONENT_BYTES + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read the filter {shown}"))?;
-    Ok(bytes.into())
+    Ok(bytes)
 }
 
-/// A sandbox for so many calls at the same time.
-pub(super) fn sandbox(calls: u16) -> anyhow::Result<Arc<Sandbox>> {
-    let sandbox = Sandbox::new(calls).map_err(|error| anyhow::anyhow!("cannot start the WebAssembly engine: {error:#}"))?;
-    Ok(Arc::new(sandbox))
+/// Admits a component under these limits. What was compiled before comes from the cache.
+pub(super) fn admit(launcher: &Launcher, bytes: &[u8], limits: &Limits) -> Result<Filter, Refusal> {
+    let cache = cache_folder().and_then(|folder| match Cache::open(&folder) {
+        Ok(cache) => Some(cache),
+        Err(error) => {
+            tracing::warn!(folder = %folder.display(), %error, "compiled code is not kept between runs");
+            None
+        }
+    });
+    worker::load(launcher, cache.as_ref(), bytes, limits)
+}
+
+/// Where compiled code is kept: `RUNTIME_CACHE`, which may be empty for nowhere, or the user's folder for such things.
+fn cache_folder() -> Option<PathBuf> {
+    if let Some(folder) = std::env::var_os("RUNTIME_CACHE") {
+        return (!folder.is_empty()).then(|| folder.into());
+    }
+    let caches = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let caches = caches.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+    caches.is_absolute().then(|| caches.join("tahoe-runtime"))
 }
 
 /// Loads every filter, with the options given as `FILTER.KEY=VALUE`. Nothing runs if one of them is refused.
-pub(super) fn load(paths: &[PathBuf], options: &[String], workers: u16) -> anyhow::Result<Vec<Member>> {
+pub(super) fn load(launcher: &Launcher, paths: &[PathBuf], options: &[String]) -> anyhow::Result<Vec<Member>> {
     let mut given = parse_options(options)?;
-    let sandbox = sandbox(workers)?;
     let mut loaded: Vec<(&Path, Filter)> = Vec::new();
     for path in paths {
         let bytes = read_component(path)?;
-        let filter = sandbox.load(bytes, Limits::PURE).with_context(|| format!("the filter {} is refused", path.display()))?;
+        let filter =
+            admit(launcher, &bytes, &Limits::PURE).with_context(|| format!("the filter {} is refused", path.display()))?;
         let descriptor = filter.descriptor();
         for (other_path, other) in &loaded {
             let same = if other.descriptor().id == descriptor.id {

@@ -4,20 +4,21 @@ use std::io::{self, Write as _};
 
 use serde_json::json;
 
-use super::filters::{read_component, sandbox};
+use super::filters::{admit, read_component};
 use crate::cli::InspectArgs;
 use crate::exit::Exit;
 use crate::limits::Limits;
-use crate::sandbox::{ENGINE, Filter, Refusal};
+use crate::sandbox::{CONTRACT, ENGINE, Refusal};
 use crate::tahoe::Hash;
 use crate::terminal::escape;
+use crate::worker::{Filter, Launcher};
 
 /// Says what a component is and whether it would be admitted: 0 if so, 1 if not.
 pub(super) fn run(args: &InspectArgs) -> anyhow::Result<Exit> {
     let bytes = read_component(&args.filter)?;
     let digest = Hash::of(&[&bytes]);
     let size = bytes.len();
-    let admitted = sandbox(1)?.load(bytes, Limits::PURE);
+    let admitted = admit(&Launcher::new()?, &bytes, &Limits::PURE);
     let mut out = io::stdout().lock();
     match (&admitted, args.json) {
         (Ok(filter), true) => writeln!(out, "{}", json(filter, size))?,
@@ -35,7 +36,7 @@ fn json(filter: &Filter, size: usize) -> serde_json::Value {
     json!({
         "admitted": true,
         "descriptor": filter.descriptor(),
-        "contract": filter.contract(),
+        "contract": CONTRACT,
         "imports": filter.imports(),
         "limits": filter.limits(),
         "engine": ENGINE,
@@ -64,7 +65,7 @@ fn print(out: &mut impl io::Write, filter: &Filter) -> io::Result<()> {
         let secret = if option.secret { ", secret" } else { "" };
         line("option", &format!("{} = {} ({allowed}{secret}): {}", option.key, option.default, option.description))?;
     }
-    line("contract", filter.contract())?;
+    line("contract", CONTRACT)?;
     let imports = if filter.imports().is_empty() { "nothing".to_owned() } else { filter.imports().join(", ") };
     line("imports", &imports)?;
     let limits = filter.limits();

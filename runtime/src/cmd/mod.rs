@@ -16,6 +16,7 @@ use crate::cli::{Cli, Command, DeadLettersCommand};
 use crate::exit::Exit;
 use crate::store::StoreError;
 use crate::terminal::escape;
+use crate::worker;
 
 /// A command line that cannot be carried out as it is: exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,7 @@ pub fn main(cli: Cli) -> Exit {
             DeadLettersCommand::List(args) => dead_letters::list(args),
         },
         Some(Command::Inspect(args)) => inspect::run(args),
+        Some(Command::Child { role }) => worker::serve(*role).map(|()| Exit::Complete).map_err(Into::into),
         Some(Command::Build(args)) => build::run(args),
     };
     result.unwrap_or_else(|error| {

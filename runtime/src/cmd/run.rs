@@ -18,6 +18,7 @@ use crate::pipeline::{FilterSummary, Member, Patience, Run, Settings};
 use crate::sandbox::ENGINE;
 use crate::store::{self, Store, StoreError};
 use crate::terminal::escape;
+use crate::worker::Launcher;
 
 /// How often progress is drawn on a terminal, and how often a line is written elsewhere.
 const DRAW: Duration = Duration::from_millis(100);
@@ -30,13 +31,14 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let workers = args.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, |n| n.get().min(64) as u16));
     // Compiling takes longer than a person wants to wait to hear of a mistyped address.
     store::check_address(&args.store.store)?;
-    let members = filters::load(&args.filters, &args.options, workers)?;
+    let launcher = Launcher::new().context("cannot tell where this program lies")?;
+    let members = filters::load(&launcher, &args.filters, &args.options)?;
     // A daemon may start before its database does.
     let patience = Patience::new(args.once, &stop);
     let Some(store) = unless_told_to_end(args, &stop, patience.ask(|| store::open(&args.store.store)))? else {
         return Ok(Exit::Complete);
     };
-    let run = Run::new(store.as_ref(), &members, Settings { workers, once: args.once, stop: &stop });
+    let run = Run::new(store.as_ref(), &members, Settings { workers, launcher: &launcher, once: args.once, stop: &stop });
     let Some(run) = unless_told_to_end(args, &stop, run)? else { return Ok(Exit::Complete) };
     let Some(pending) = unless_told_to_end(args, &stop, run.pending())? else { return Ok(Exit::Complete) };
     if !args.once {

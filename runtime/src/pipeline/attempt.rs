@@ -3,21 +3,33 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::answer::{Answer, AnswerError, Rules, build, check};
-use crate::sandbox::{Filter, Record};
+use crate::sandbox::Record;
 use crate::store::{Settled, Verdict, Work};
-use crate::verdict::{Failure, FailureKind, Outcome};
+use crate::verdict::{Called, Failure, FailureKind, Outcome};
+use crate::worker::{Filter, Worker};
 
-/// Gives a record to a filter and makes documents of what it answers. Never fails: what goes wrong is the verdict.
+/// What a filter sees of a record.
 #[must_use]
-pub fn attempt(filter: &Filter, work: &Work) -> Settled {
-    let record = Record { sub_type: &work.sub_type, data: &work.data, timezone: &work.timezone, received_at: work.received_at };
-    let called = filter.call(&record);
+pub fn record_of(work: &Work) -> Record<'_> {
+    Record { sub_type: &work.sub_type, data: &work.data, timezone: &work.timezone, received_at: work.received_at }
+}
+
+/// Makes a verdict, and documents, of what a filter made of a record. Never fails: what goes wrong is the verdict.
+#[must_use]
+pub fn conclude(filter: &Filter, work: &Work, called: Called) -> Settled {
     let verdict = match called.outcome {
         Outcome::Answered(answer) => admit(filter, work, answer),
         Outcome::Rejected(reason) => Verdict::Rejected(reason),
         Outcome::Failed(failure) => Verdict::Failed(failure),
     };
     Settled { key: work.key.clone(), verdict, report: called.report, attempts: 1 }
+}
+
+/// Gives a record to a filter and concludes.
+#[must_use]
+pub fn attempt(worker: &mut Worker, filter: &Filter, work: &Work) -> Settled {
+    let called = worker.call_one(filter, record_of(work));
+    conclude(filter, work, called)
 }
 
 /// Checks an untrusted answer and builds its documents.

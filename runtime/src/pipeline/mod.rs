@@ -15,14 +15,14 @@ mod run;
 mod schedule;
 mod turn;
 
-pub use attempt::attempt;
+pub use attempt::{attempt, conclude, record_of};
 pub use counters::{Counters, Imbalance};
 pub use patience::Patience;
 pub use run::{FilterSummary, Run, RunError, Settings};
 
-use crate::sandbox::Filter;
 use crate::store::FilterRef;
 use crate::tahoe::Hash;
+use crate::worker::Filter;
 
 /// A filter in both its roles: what the sandbox calls, and what the store keeps books on.
 pub struct Member {

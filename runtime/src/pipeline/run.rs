@@ -15,6 +15,7 @@ use super::schedule::{Next, Schedule};
 use super::turn::Hand;
 use super::{Counters, Imbalance, Member};
 use crate::store::{Health, OpenBreaker, Store, StoreError, SubmissionKey, Tally, Usage};
+use crate::worker::{Launcher, Worker};
 
 /// How long an idle worker waits before it looks at the store again.
 const POLL: Duration = Duration::from_secs(1);
@@ -25,13 +26,12 @@ const NAP: Duration = Duration::from_millis(5);
 /// How often it is said at most that a filter's records are at fault.
 const BLAME: Duration = Duration::from_secs(60);
 
-/// Stack of a worker: the guest's half megabyte, and room for the host above it.
-const WORKER_STACK_BYTES: usize = 4 * 1024 * 1024;
-
 /// How to run.
 pub struct Settings<'a> {
-    /// Threads.
+    /// Threads, each with a process for its calls.
     pub workers: u16,
+    /// Starts those processes.
+    pub launcher: &'a Launcher,
     /// Attempt each pending pair once and end, instead of waiting for more.
     pub once: bool,
     /// Set by a signal: finish the records in hand, give the rest back.
@@ -81,6 +81,8 @@ pub struct Run<'a> {
     pub(super) schedule: Mutex<Schedule>,
     books: Vec<Mutex<Book>>,
     breakers: Vec<Mutex<Breaker>>,
+    /// For probes: the workers' own processes are in the middle of a batch then.
+    pub(super) prober: Mutex<Worker>,
     /// The first error that ends the run.
     broken: Mutex<Option<RunError>>,
 }
@@ -135,6 +137,7 @@ impl<'a> Run<'a> {
             members,
             schedule: Mutex::new(Schedule::new(members.len(), settings.workers)),
             patience: Patience::new(settings.once, settings.stop),
+            prober: Mutex::new(Worker::new(settings.launcher.clone())),
             settings,
             books: members.iter().map(|_| Mutex::default()).collect(),
             breakers: members.iter().map(|_| Mutex::default()).collect(),
@@ -184,7 +187,7 @@ impl<'a> Run<'a> {
     pub fn work(&self) -> Result<Vec<FilterSummary>, RunError> {
         std::thread::scope(|scope| {
             for number in 0..self.settings.workers {
-                let worker = std::thread::Builder::new().name(format!("worker-{number}")).stack_size(WORKER_STACK_BYTES);
+                let worker = std::thread::Builder::new().name(format!("worker-{number}"));
                 if let Err(error) = worker.spawn_scoped(scope, || self.worker()) {
                     self.fail(RunError::Thread(error));
                 }
@@ -252,12 +255,13 @@ impl<'a> Run<'a> {
     }
 
     fn worker(&self) {
+        let mut worker = Worker::new(self.settings.launcher.clone());
         while !self.patience.is_over() {
             let start = Instant::now();
             let next = lock(&self.schedule).next(start);
             match next {
-                Next::Turn(filter, waiting) => self.turn(filter, Hand::Waiting(waiting), start),
-                Next::Trial(filter) => self.turn(filter, Hand::Trial, start),
+                Next::Turn(filter, waiting) => self.turn(&mut worker, filter, Hand::Waiting(waiting), start),
+                Next::Trial(filter) => self.turn(&mut worker, filter, Hand::Trial, start),
                 Next::Wait => std::thread::sleep(NAP),
                 Next::Nothing if self.settings.once => return,
                 Next::Nothing => self.wait(),
@@ -266,10 +270,10 @@ impl<'a> Run<'a> {
     }
 
     /// One turn of a filter, which the schedule has begun.
-    fn turn(&self, filter: usize, hand: Hand, start: Instant) {
+    fn turn(&self, worker: &mut Worker, filter: usize, hand: Hand, start: Instant) {
         let Some(place) = self.place(filter) else { return };
         // Whatever happens, the schedule must hear that the turn is over: the other workers wait for it.
-        let left = match catch_unwind(AssertUnwindSafe(|| self.attempt_some(place, hand, start))) {
+        let left = match catch_unwind(AssertUnwindSafe(|| self.attempt_some(worker, place, hand, start))) {
             Ok(Ok(left)) => left,
             // Told to end while the store was out of reach: what was in hand was given back.
             Ok(Err(StoreError::Transient(_))) if !self.settings.once && self.patience.is_over() => VecDeque::new(),

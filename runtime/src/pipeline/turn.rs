@@ -1,15 +1,17 @@
 //! One turn of a filter: claim, attempt, commit.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::patience::{jitter, unix_now};
 use super::run::{Place, Run, lock};
 use super::schedule::Task;
-use super::{attempt, backoff, breaker};
+use super::{attempt, backoff, breaker, conclude, record_of};
 use crate::store::{ClaimSize, Committed, OpenBreaker, Settled, StoreError, Verdict, Work};
 use crate::terminal::escape;
 use crate::verdict::{Failure, FailureKind};
+use crate::worker::Worker;
 
 /// What one claim takes from the store: enough that a commit is cheap per record, little enough that memory stays
 /// small.
@@ -20,6 +22,12 @@ const TURN: Duration = Duration::from_millis(250);
 
 /// Bytes of documents after which a worker commits, whatever else: a filter may make much of little.
 const BATCH_BYTES: usize = 32 * 1024 * 1024;
+
+/// How many records a process is given at once, at most.
+const BATCH: usize = 64;
+
+/// A batch that takes no longer may be followed by a larger one.
+const QUICK: Duration = Duration::from_millis(10);
 
 /// How often a record is tried whose failure may pass. Only a daemon tries again.
 const TRIES: u32 = 3;
@@ -34,7 +42,13 @@ pub(super) enum Hand {
 
 impl Run<'_> {
     /// Attempts until the time is up, then commits. Returns what was not begun.
-    pub(super) fn attempt_some(&self, place: Place<'_>, hand: Hand, start: Instant) -> Result<VecDeque<Task>, StoreError> {
+    pub(super) fn attempt_some(
+        &self,
+        worker: &mut Worker,
+        place: Place<'_>,
+        hand: Hand,
+        start: Instant,
+    ) -> Result<VecDeque<Task>, StoreError> {
         let (waiting, trial) = match hand {
             Hand::Waiting(waiting) => (waiting, false),
             Hand::Trial => (VecDeque::new(), true),
@@ -44,27 +58,42 @@ impl Run<'_> {
             lock(&self.schedule).drained(place.index);
             return Ok(waiting);
         }
+        let filter = &place.member.filter;
         let mut settled: Vec<Settled> = Vec::with_capacity(waiting.len());
-        let mut weight = 0;
-        while let Some(task) = waiting.pop_front() {
-            let mut result = attempt(&place.member.filter, &task.work);
-            result.attempts += task.tried;
-            if let Verdict::Done(graph, _) = &result.verdict {
-                weight += graph.weight();
-            }
-            match self.judge(place, task, result, trial) {
-                Judged::Settled(result) => settled.push(result),
-                Judged::Stopped(result, unsettled) => {
-                    settled.extend(result);
-                    waiting.extend(unsettled);
-                    break;
-                }
-                Judged::Later => {}
-            }
-            if start.elapsed() > TURN || weight > BATCH_BYTES || self.patience.is_told_to_stop() {
-                break;
-            }
+        let mut unsettled = VecDeque::new();
+        let (mut weight, mut stopped, mut batch) = (0, false, 1);
+        while !waiting.is_empty() && !stopped {
+            let began = Instant::now();
+            worker.call(
+                filter,
+                &mut waiting,
+                batch,
+                |task| record_of(&task.work),
+                |task, called| {
+                    let mut result = conclude(filter, &task.work, called);
+                    result.attempts += task.tried;
+                    if let Verdict::Done(graph, _) = &result.verdict {
+                        weight += graph.weight();
+                    }
+                    match self.judge(place, task, result, trial) {
+                        Judged::Settled(result) => settled.push(result),
+                        Judged::Stopped(result, task) => {
+                            settled.extend(result);
+                            unsettled.extend(task);
+                            stopped = true;
+                        }
+                        Judged::Later => {}
+                    }
+                    stopped |= weight > BATCH_BYTES || self.patience.is_told_to_stop();
+                    if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                },
+            );
+            stopped |= start.elapsed() > TURN;
+            // Few at a time of a filter that is slow, so that it can be stopped; many of one that is fast, so that the
+            // processes wait little for each other.
+            batch = if began.elapsed() < QUICK { (4 * batch).min(BATCH) } else { 1 };
         }
+        waiting.extend(unsettled);
         match self.commit(place, &settled) {
             Ok(()) => Ok(waiting),
             Err(error) => {
@@ -99,7 +128,10 @@ impl Run<'_> {
             breaker::Next::Discard => return Judged::Stopped(None, Some(task)),
             breaker::Next::Continue => {}
             breaker::Next::Probe => {
-                let probe = |work: &Work| !matches!(attempt(&place.member.filter, work).verdict, Verdict::Failed(_));
+                let probe = |work: &Work| {
+                    let settled = attempt(&mut lock(&self.prober), &place.member.filter, work);
+                    !matches!(settled.verdict, Verdict::Failed(_))
+                };
                 let passed = breaker.probe().is_some_and(probe);
                 let now = Instant::now();
                 if let Some(wait) = breaker.probed(passed, now, jitter()) {

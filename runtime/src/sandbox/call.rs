@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use serde::{Deserialize, Serialize};
 use wasmtime::{Engine, Store};
 
 use super::engine::TICK;
@@ -14,7 +15,7 @@ use crate::tahoe::Scalar;
 use crate::verdict::{Called, Failure, FailureKind, LogLevel, LogLine, Outcome, Report};
 
 /// What a filter sees of a record (`raw-record` in `wit/types.wit`).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Record<'a> {
     /// The kind of record.
     pub sub_type: &'a str,

@@ -1,7 +1,7 @@
 //! The only place that makes engines.
 
+use std::hash::{Hash as _, Hasher as _};
 use std::num::NonZeroUsize;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use wasmtime::{
@@ -29,32 +29,40 @@ const BACKTRACE_FRAMES: usize = 20;
 /// What runs guests: one engine with a pool of slots for ordinary records, one without for large ones.
 pub struct Sandbox {
     pooled: Engine,
-    on_demand: OnceLock<Engine>,
+    on_demand: Engine,
 }
 
 impl Sandbox {
-    /// An engine with slots for so many calls at the same time. Starts a thread that advances its epoch as long as the
-    /// engine lives.
+    /// Engines, the one with slots for so many calls at the same time. Starts threads that advance their epochs as long
+    /// as the engines live.
     ///
     /// # Errors
     /// When the machine lacks what the engine needs, address space above all.
     pub fn new(calls: u16) -> wasmtime::Result<Self> {
-        let pooled = new_engine(InstanceAllocationStrategy::Pooling(pool(u32::from(calls))))?;
-        Ok(Self { pooled, on_demand: OnceLock::new() })
+        let (pooled, on_demand) = (new_engine(Some(calls))?, new_engine(None)?);
+        start_ticker(pooled.weak())?;
+        start_ticker(on_demand.weak())?;
+        Ok(Self { pooled, on_demand })
     }
 
     pub(super) const fn pooled(&self) -> &Engine {
         &self.pooled
     }
 
-    /// The engine for records too large for a slot; made when the first one comes.
-    pub(super) fn on_demand(&self) -> wasmtime::Result<&Engine> {
-        if let Some(engine) = self.on_demand.get() {
-            return Ok(engine);
-        }
-        let engine = new_engine(InstanceAllocationStrategy::OnDemand)?;
-        Ok(self.on_demand.get_or_init(|| engine))
+    /// The engine for records too large for a slot.
+    pub(super) const fn on_demand(&self) -> &Engine {
+        &self.on_demand
     }
+}
+
+/// What machine code depends on beside the component: the engine's version, its settings, the machine's processor.
+///
+/// # Errors
+/// The engine's.
+pub fn compatibility() -> wasmtime::Result<u64> {
+    let mut hasher = std::hash::DefaultHasher::new();
+    new_engine(None)?.precompile_compatibility_hash().hash(&mut hasher);
+    Ok(hasher.finish())
 }
 
 fn pool(calls: u32) -> PoolingAllocationConfig {
@@ -79,8 +87,13 @@ fn pool(calls: u32) -> PoolingAllocationConfig {
     pool
 }
 
-/// Every setting that a guest's behaviour may depend on is the same for all engines.
-fn new_engine(strategy: InstanceAllocationStrategy) -> wasmtime::Result<Engine> {
+/// An engine with slots for so many calls, or one that allocates what each call needs. Every setting that a guest's
+/// behaviour, or its machine code, may depend on is the same for all.
+pub(super) fn new_engine(calls: Option<u16>) -> wasmtime::Result<Engine> {
+    let strategy = match calls {
+        Some(calls) => InstanceAllocationStrategy::Pooling(pool(u32::from(calls))),
+        None => InstanceAllocationStrategy::OnDemand,
+    };
     let mut config = Config::new();
     let mut costs = OperatorCost::default();
     // Growing is host work, and the engine charges nothing for it by default.
@@ -108,9 +121,7 @@ fn new_engine(strategy: InstanceAllocationStrategy) -> wasmtime::Result<Engine> 
         .wasm_custom_page_sizes(false)
         .wasm_wide_arithmetic(false)
         .wasm_stack_switching(false);
-    let engine = Engine::new(&config)?;
-    start_ticker(engine.weak())?;
-    Ok(engine)
+    Engine::new(&config)
 }
 
 fn start_ticker(engine: EngineWeak) -> wasmtime::Result<()> {

@@ -1,6 +1,7 @@
 //! The sandbox: runs code that an attacker wrote on data that an attacker wrote.
 //!
-//! Two calls: [`Sandbox::load`] admits a component as a [`Filter`], [`Filter::call`] gives it one record. What is
+//! [`compile()`] admits a component and makes machine code of it, [`Sandbox::program`] loads that, and
+//! [`Program::call`] gives it one record. All three run in processes that may be ended ([`crate::worker`]). What is
 //! protected, and how:
 //!
 //! - **The process.** Fuel bounds what a call computes, an epoch deadline what it waits, a summing limiter what it
@@ -11,21 +12,24 @@
 //! - **Everything else.** A guest imports two interfaces, linked by hand in [`v0_1_0`]: its options, and a capped
 //!   log.
 //!
-//! Knows nothing of stores or Tahoe hashes. Speaks in values that can be serialised ([`crate::verdict`]), so that
-//! calls can run in another process.
+//! Knows nothing of stores or Tahoe hashes. Speaks in values that can be serialised ([`crate::verdict`]).
 
-mod admit;
 mod call;
+mod compile;
 mod engine;
 mod failure;
 mod limiter;
 mod options;
+mod program;
 mod v0_1_0;
 
-pub use admit::{Filter, Refusal};
 pub use call::Record;
+pub use compile::{Compiled, Refusal, check_header, compile};
 pub use engine::Sandbox;
+pub use engine::compatibility;
 pub use options::{OptionError, Options};
+pub use program::Program;
+pub use v0_1_0::EXPORT as CONTRACT;
 
 /// The version of the engine, for records of what was run with what.
 pub const ENGINE: &str = concat!("wasmtime ", "48");

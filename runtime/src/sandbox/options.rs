@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::descriptor::Descriptor;
 use crate::tahoe::Hash;
 
 /// The value of every option of one filter: the operator's, or the default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
 pub struct Options(Arc<BTreeMap<String, String>>);
 
 /// A setting that the filter does not take.
@@ -43,6 +46,18 @@ pub enum OptionError {
         /// Which option.
         key: String,
     },
+}
+
+impl From<BTreeMap<String, String>> for Options {
+    fn from(settings: BTreeMap<String, String>) -> Self {
+        Self(Arc::new(settings))
+    }
+}
+
+impl From<Options> for BTreeMap<String, String> {
+    fn from(options: Options) -> Self {
+        (*options.0).clone()
+    }
 }
 
 impl Options {

@@ -18,7 +18,7 @@ use bindings::cybexp::tahoe::log::Level;
 use bindings::cybexp::tahoe::types as wit;
 
 /// The interface whose export makes a component a filter of this version.
-pub(super) const EXPORT: &str = "cybexp:tahoe/filter@0.1.0";
+pub const EXPORT: &str = "cybexp:tahoe/filter@0.1.0";
 const OPTIONS: &str = "cybexp:tahoe/options@0.1.0";
 const LOG: &str = "cybexp:tahoe/log@0.1.0";
 /// What a component of this version may import; the types carry no code.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Hash;
 
 /// The kind of a document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Itype {
     /// A scalar with a sub-type.
     Attribute,

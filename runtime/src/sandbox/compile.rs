@@ -1,0 +1,144 @@
+//! Admission from the outside in, and compilation: what needs the component's bytes. Nothing of the component runs.
+
+use serde::{Deserialize, Serialize};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::engine::new_engine;
+use super::failure::cut;
+use super::v0_1_0;
+use crate::limits::Limits;
+use crate::verdict::Failure;
+
+/// The most bytes of a refusal that come from the component.
+pub(super) const MAX_REFUSAL: usize = 512;
+
+/// Why a component is not admitted.
+#[derive(Debug, thiserror::Error, Serialize, Deserialize)]
+pub enum Refusal {
+    /// Larger than [`Limits::COMPONENT_BYTES`].
+    #[error("it has {0} bytes, a component is at most {limit}", limit = Limits::COMPONENT_BYTES)]
+    TooLarge(u64),
+    /// Not WebAssembly at all.
+    #[error("it is not WebAssembly: it does not begin with the bytes that every component begins with")]
+    NotWasm,
+    /// WebAssembly, but a core module.
+    #[error("it is a core module, not a component; `runtime build` makes components")]
+    CoreModule,
+    /// Does not parse, validate or compile.
+    #[error("it is not a valid component: {0}")]
+    Invalid(String),
+    /// Exports no contract that this host knows.
+    #[error("it does not export {expected}, the contract of a filter; it exports: {found}", expected = v0_1_0::EXPORT)]
+    NoContract {
+        /// What it exports.
+        found: String,
+    },
+    /// Asks for something that is not linked.
+    #[error("it imports {0}, which no filter gets; a filter may import: {allowed}", allowed = v0_1_0::IMPORTS.join(", "))]
+    Import(String),
+    /// Declares more memory, tables or instances than its budget.
+    #[error("it needs {what}: {found}, at most {limit}")]
+    Resources {
+        /// Of what.
+        what: String,
+        /// How much it declares.
+        found: u64,
+        /// How much there is.
+        limit: u64,
+    },
+    /// Could not say what it is.
+    #[error("it failed to describe itself: {} ({})", .0.message, .0.kind.name())]
+    Describe(Failure),
+    /// What it said breaks the contract.
+    #[error("{0}")]
+    Descriptor(String),
+    /// Compiling it took more than is allowed, or ended the process that did it.
+    #[error("compiling it {0}")]
+    Compilation(String),
+    /// The host could not set it up.
+    #[error("the host could not set it up: {0}")]
+    Host(String),
+}
+
+/// A component that was admitted, as machine code.
+#[derive(Debug)]
+pub struct Compiled {
+    /// Machine code for this machine and this version of the engine. Whoever loads it runs it: it must not come from
+    /// anybody but [`compile()`].
+    pub artifact: Vec<u8>,
+    /// What the component imports.
+    pub imports: Vec<String>,
+}
+
+/// Admits a component under these limits and compiles it. Takes time and memory in proportion to what the component
+/// says, not to its size: to be called in a process that may be ended.
+///
+/// # Errors
+/// The first reason to refuse it.
+pub fn compile(bytes: &[u8], limits: &Limits) -> Result<Compiled, Refusal> {
+    check_header(bytes)?;
+    let engine = new_engine(None).map_err(|error| Refusal::Host(format!("{error:#}")))?;
+    let invalid = |error: wasmtime::Error| Refusal::Invalid(cut(&format!("{error:#}"), MAX_REFUSAL));
+    let component = Component::new(&engine, bytes).map_err(invalid)?;
+    let imports = check_interfaces(&engine, &component)?;
+    check_resources(&component, limits)?;
+    v0_1_0::link(&engine, &component).map_err(invalid)?;
+    let artifact = component.serialize().map_err(|error| Refusal::Host(format!("{error:#}")))?;
+    Ok(Compiled { artifact, imports })
+}
+
+/// Checks the size and the first bytes.
+///
+/// # Errors
+/// What it is instead of a component.
+pub fn check_header(bytes: &[u8]) -> Result<(), Refusal> {
+    if bytes.len() as u64 > Limits::COMPONENT_BYTES {
+        return Err(Refusal::TooLarge(bytes.len() as u64));
+    }
+    match bytes.strip_prefix(b"\0asm") {
+        None => Err(Refusal::NotWasm),
+        // The four bytes of the version: for a component the upper two, its layer, are 1.
+        Some([1, 0, 0, 0, ..]) => Err(Refusal::CoreModule),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Checks that the contract is exported and nothing beyond it imported; returns the imports.
+fn check_interfaces(engine: &Engine, component: &Component) -> Result<Vec<String>, Refusal> {
+    let interface = component.component_type();
+    let exports: Vec<String> = interface.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    if !exports.iter().any(|name| name == v0_1_0::EXPORT) {
+        let found = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
+        return Err(Refusal::NoContract { found: cut(&found, MAX_REFUSAL) });
+    }
+    let imports: Vec<String> = interface.imports(engine).map(|(name, _)| name.to_owned()).collect();
+    match imports.iter().find(|name| !v0_1_0::IMPORTS.contains(&name.as_str())) {
+        Some(import) => Err(Refusal::Import(cut(import, MAX_REFUSAL))),
+        None => Ok(imports),
+    }
+}
+
+/// The engine counts initial memory in pages; other page sizes are off.
+const WASM_PAGE_BYTES: u64 = 64 * 1024;
+
+/// Checks what the component would take before its first instruction.
+pub(super) fn check_resources(component: &Component, limits: &Limits) -> Result<(), Refusal> {
+    let Some(resources) = component.resources_required() else {
+        return Err(Refusal::Invalid("it imports core modules".to_owned()));
+    };
+    let checks = [
+        ("memories", u64::from(resources.num_memories), limits.memories),
+        ("tables", u64::from(resources.num_tables), limits.tables),
+        (
+            "initial bytes of one memory",
+            resources.max_initial_memory_size.unwrap_or(0).saturating_mul(WASM_PAGE_BYTES),
+            limits.memory.of(0),
+        ),
+        ("initial entries of one table", resources.max_initial_table_size.unwrap_or(0), limits.table_entries),
+    ];
+    match checks.into_iter().find(|(_, found, limit)| found > limit) {
+        Some((what, found, limit)) => Err(Refusal::Resources { what: what.to_owned(), found, limit }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,128 @@
+//! What a child process gives up before it receives the first byte.
+//!
+//! Each of these is a second wall: the first is the engine, which gives guests nothing but two functions. Kernels that
+//! lack one of them, and systems other than Linux, go without, and `runtime inspect` says what holds.
+
+use std::io;
+
+use super::child::Role;
+
+const MIB: u64 = 1024 * 1024;
+
+/// Memory that can be written, of a process that calls filters: the largest record with all that the host makes of it.
+/// Address space is not bounded: the engine reserves much and uses little.
+const CALLING_BYTES: u64 = 2048 * MIB;
+/// The same, of a process that compiles.
+const COMPILING_BYTES: u64 = 2048 * MIB;
+/// Seconds of processor time, all threads together, of a process that compiles.
+pub(super) const COMPILING_SECONDS: u64 = 60;
+/// Descriptors: the engine keeps the initial memory of each module in one.
+const DESCRIPTORS: u64 = 1024;
+
+/// Gives up everything that the role does not need.
+///
+/// # Errors
+/// A limit that the system has and does not take.
+pub(super) fn confine(role: Role) -> io::Result<()> {
+    use rlimit::Resource;
+    let bytes = match role {
+        Role::Call => CALLING_BYTES,
+        Role::Compile => COMPILING_BYTES,
+    };
+    let mut limits = vec![(Resource::CORE, 0), (Resource::NOFILE, DESCRIPTORS), (Resource::DATA, bytes)];
+    if role == Role::Compile {
+        limits.push((Resource::CPU, COMPILING_SECONDS));
+    }
+    for (resource, limit) in limits {
+        // Never above what the parent has.
+        let (_, hard) = rlimit::getrlimit(resource)?;
+        rlimit::setrlimit(resource, limit.min(hard), limit.min(hard))?;
+    }
+    #[cfg(target_os = "linux")]
+    linux::confine(role)?;
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::io;
+
+    use landlock::{ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, Scope};
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
+
+    use super::Role;
+
+    pub(super) fn confine(role: Role) -> io::Result<()> {
+        let failed = |what: &str, error: &dyn std::fmt::Display| io::Error::other(format!("{what}: {error}"));
+        // The first of several processes to be ended when memory is short. It may be forbidden, and is only a wish.
+        let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+        let abi = ABI::V6;
+        Ruleset::default()
+            .set_compatibility(CompatLevel::BestEffort)
+            .handle_access(AccessFs::from_all(abi))
+            .and_then(|rules| rules.handle_access(AccessNet::from_all(abi)))
+            .and_then(|rules| rules.scope(Scope::from_all(abi)))
+            .and_then(|rules| rules.create())
+            .and_then(|rules| rules.restrict_self())
+            .map_err(|error| failed("landlock", &error))?;
+        let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else { return Ok(()) };
+        let rules = allowed(role).iter().map(|call| (*call, Vec::new())).collect();
+        // An error, not death: a library that tries a call and does without it goes on.
+        let refused = SeccompAction::Errno(libc::EPERM as u32);
+        let filter: BpfProgram = SeccompFilter::new(rules, refused, SeccompAction::Allow, arch)
+            .and_then(TryInto::try_into)
+            .map_err(|error| failed("seccomp", &error))?;
+        seccompiler::apply_filter_all_threads(&filter).map_err(|error| failed("seccomp", &error))
+    }
+
+    /// The system calls that remain: memory, time, signals, its own threads, and the socket that is open.
+    fn allowed(role: Role) -> Vec<i64> {
+        let mut calls = vec![
+            libc::SYS_read,
+            libc::SYS_readv,
+            libc::SYS_recvfrom,
+            libc::SYS_write,
+            libc::SYS_writev,
+            libc::SYS_sendto,
+            libc::SYS_close,
+            // Initial memories are files without a name, mapped copy-on-write by each instance.
+            libc::SYS_memfd_create,
+            libc::SYS_ftruncate,
+            libc::SYS_pwrite64,
+            libc::SYS_fcntl,
+            // The engine asks which pages a guest touched (`PAGEMAP_SCAN`).
+            libc::SYS_ioctl,
+            libc::SYS_brk,
+            libc::SYS_mmap,
+            libc::SYS_mprotect,
+            libc::SYS_munmap,
+            libc::SYS_mremap,
+            libc::SYS_madvise,
+            libc::SYS_membarrier,
+            libc::SYS_clock_gettime,
+            libc::SYS_clock_nanosleep,
+            libc::SYS_nanosleep,
+            libc::SYS_futex,
+            libc::SYS_sched_yield,
+            libc::SYS_sched_getaffinity,
+            libc::SYS_getrandom,
+            libc::SYS_rt_sigaction,
+            libc::SYS_rt_sigprocmask,
+            libc::SYS_rt_sigreturn,
+            libc::SYS_sigaltstack,
+            libc::SYS_gettid,
+            libc::SYS_getpid,
+            libc::SYS_tgkill,
+            // A thread that was started just now may yet have to say these; without the first, libc ends the process.
+            libc::SYS_rseq,
+            libc::SYS_set_robust_list,
+            libc::SYS_exit,
+            libc::SYS_exit_group,
+        ];
+        if role == Role::Compile {
+            // The compiler works on all cores: threads, not processes, since nothing else can be executed.
+            calls.extend([libc::SYS_clone, libc::SYS_clone3, libc::SYS_prctl]);
+        }
+        calls
+    }
+}

@@ -1,0 +1,168 @@
+//! A filter, as the parent knows it: what it said of itself, and machine code that only children run.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::cache::Cache;
+use super::child::Role;
+use super::confine::COMPILING_SECONDS;
+use super::process::{Launcher, Process};
+use super::wire::Request;
+use crate::descriptor::{Declared, Descriptor};
+use crate::limits::Limits;
+use crate::sandbox::{Compiled, Options, Refusal, check_header};
+use crate::tahoe::Hash;
+use crate::verdict::Failure;
+
+/// The most bytes of anything that is neither machine code nor an answer.
+const MOST: u64 = 16 * 1024 * 1024;
+/// The most bytes of machine code.
+const MOST_CODE: u64 = 1 << 30;
+
+/// An admitted filter: compiled, described, with its settings. Only [`load()`] makes one.
+pub struct Filter {
+    descriptor: Descriptor,
+    digest: Hash,
+    size: usize,
+    imports: Vec<String>,
+    pub(super) code: Code,
+}
+
+/// What a child needs to run a filter.
+pub(super) struct Code {
+    /// What children call it by; no two filters of a process have one.
+    pub(super) number: u32,
+    pub(super) limits: Limits,
+    options: Options,
+    artifact: Vec<u8>,
+}
+
+impl Code {
+    /// Has a child load it; `Err` within: what the child has against it.
+    pub(super) fn send_to(&self, process: &mut Process) -> io::Result<Result<(), Refusal>> {
+        let (filter, limits, options) = (self.number, self.limits.clone(), self.options.clone());
+        process.send(&Request::Load { filter, limits, options })?;
+        process.send_bytes(&self.artifact)?;
+        process.flush()?;
+        process.receive(MOST)
+    }
+}
+
+/// Admits a component under these limits: has it compiled, unless the cache has it, and asks it what it is. Nothing else
+/// of it runs.
+///
+/// # Errors
+/// The first reason to refuse it.
+pub fn load(launcher: &Launcher, cache: Option<&Cache>, bytes: &[u8], limits: &Limits) -> Result<Filter, Refusal> {
+    check_header(bytes)?;
+    let digest = Hash::of(&[bytes]);
+    let cached = cache.and_then(|cache| cache.get(digest));
+    if let Some(compiled) = cached {
+        // Machine code that cannot be used is compiled anew, as if it had not been there.
+        match describe(launcher, compiled, digest, bytes.len(), limits) {
+            Err(Refusal::Host(reason)) => tracing::debug!(reason, "compiled code from the cache does not fit"),
+            described => return described,
+        }
+    }
+    let compiled = compile(launcher, bytes, limits)?;
+    if let Some(cache) = cache {
+        cache.put(digest, &compiled);
+    }
+    describe(launcher, compiled, digest, bytes.len(), limits)
+}
+
+fn host(what: &str, error: &io::Error) -> Refusal {
+    Refusal::Host(format!("{what}: {error}"))
+}
+
+/// In a process that does this and ends.
+fn compile(launcher: &Launcher, bytes: &[u8], limits: &Limits) -> Result<Compiled, Refusal> {
+    let mut process = launcher.start(Role::Compile).map_err(|error| host("cannot start a process to compile in", &error))?;
+    let exchange = |process: &mut Process| {
+        process.send(limits)?;
+        process.send_bytes(bytes)?;
+        process.flush()?;
+        // As many seconds as it may compute, and some to be scheduled in.
+        process.wait_for(Duration::from_secs(2 * COMPILING_SECONDS))?;
+        let result: Result<Vec<String>, Refusal> = process.receive(MOST)?;
+        Ok(result.map(|imports| (imports, process.receive_bytes(MOST_CODE))))
+    };
+    let (imports, artifact) = match exchange(&mut process) {
+        Ok(result) => result?,
+        Err(error) => return Err(Refusal::Compilation(process.obituary(&error))),
+    };
+    match artifact {
+        Ok(artifact) => Ok(Compiled { artifact, imports }),
+        Err(error) => Err(Refusal::Compilation(process.obituary(&error))),
+    }
+}
+
+/// In a process that may run guests.
+fn describe(launcher: &Launcher, compiled: Compiled, digest: Hash, size: usize, limits: &Limits) -> Result<Filter, Refusal> {
+    static NUMBERS: AtomicU32 = AtomicU32::new(0);
+    let Compiled { artifact, imports } = compiled;
+    let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+    let mut code = Code { number, limits: limits.clone(), options: Options::default(), artifact };
+    let mut process = launcher.start(Role::Call).map_err(|error| host("cannot start a process to run it in", &error))?;
+    let exchange = |process: &mut Process| {
+        if let Err(refusal) = code.send_to(process)? {
+            return Ok(Err(refusal));
+        }
+        process.send(&Request::Describe { filter: number })?;
+        process.flush()?;
+        let declared: Result<Declared, Failure> = process.receive(MOST)?;
+        Ok(declared.map_err(Refusal::Describe))
+    };
+    let declared = match exchange(&mut process) {
+        Ok(declared) => declared?,
+        Err(error) => return Err(Refusal::Host(format!("the process that ran it {}", process.obituary(&error)))),
+    };
+    let descriptor = Descriptor::check(declared).map_err(|error| Refusal::Descriptor(error.to_string()))?;
+    code.options = Options::resolve(&descriptor, &BTreeMap::new()).map_err(|error| Refusal::Host(error.to_string()))?;
+    Ok(Filter { descriptor, digest, size, imports, code })
+}
+
+impl Filter {
+    /// What it says of itself.
+    #[must_use]
+    pub const fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// SHA-256 of its bytes, the same that were compiled.
+    #[must_use]
+    pub const fn digest(&self) -> Hash {
+        self.digest
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.size
+    }
+
+    /// What it imports.
+    #[must_use]
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+
+    /// Its budgets.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.code.limits
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub const fn options(&self) -> &Options {
+        &self.code.options
+    }
+
+    /// Gives it other settings.
+    pub fn set_options(&mut self, options: Options) {
+        self.code.options = options;
+    }
+}

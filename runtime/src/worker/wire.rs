@@ -1,0 +1,126 @@
+//! What goes over the socket: frames of a length and so many bytes, most of them a value in postcard's format.
+
+use std::io::{self, Read, Write};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::limits::Limits;
+use crate::sandbox::{Options, Record};
+
+/// What the parent asks of a worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Request<'a> {
+    /// Load a filter's machine code, which follows in a frame of its own, under a number. Answered by
+    /// `Result<(), Refusal>`.
+    Load {
+        /// What later requests call it by.
+        filter: u32,
+        /// Its budgets.
+        limits: Limits,
+        /// Its settings.
+        options: Options,
+    },
+    /// Ask a filter what it is. Answered by `Result<Declared, Failure>`.
+    Describe {
+        /// Which.
+        filter: u32,
+    },
+    /// Give a filter records. Each is answered by a `Called`, in order.
+    Call {
+        /// Which.
+        filter: u32,
+        /// In this order.
+        #[serde(borrow)]
+        records: Vec<Record<'a>>,
+    },
+}
+
+/// Sends bytes.
+pub(super) fn send_bytes(stream: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(bytes.len()).map_err(|_| invalid("a frame of more than 4 GiB"))?;
+    stream.write_all(&length.to_le_bytes())?;
+    stream.write_all(bytes)
+}
+
+/// Sends a value.
+pub(super) fn send(stream: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    let bytes = postcard::to_stdvec(value).map_err(|error| invalid(&error.to_string()))?;
+    send_bytes(stream, &bytes)
+}
+
+/// Receives bytes into a buffer. `false`: the other side has closed. Takes no more memory than was sent.
+///
+/// # Errors
+/// A frame longer than `most`, or one that ends before its length.
+pub(super) fn receive_bytes(stream: &mut impl Read, most: u64, bytes: &mut Vec<u8>) -> io::Result<bool> {
+    let mut length = [0; 4];
+    bytes.clear();
+    // The first byte alone: the other side may close between two frames, not within one.
+    if stream.read(&mut length[..1])? == 0 {
+        return Ok(false);
+    }
+    stream.read_exact(&mut length[1..])?;
+    let length = u64::from(u32::from_le_bytes(length));
+    if length > most {
+        return Err(invalid("a frame longer than allowed"));
+    }
+    if stream.take(length).read_to_end(bytes)? as u64 != length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(true)
+}
+
+/// Receives a value. `None`: the other side has closed.
+///
+/// # Errors
+/// As [`receive_bytes`], or bytes that are no such value.
+pub(super) fn receive<T: DeserializeOwned>(stream: &mut impl Read, most: u64, buffer: &mut Vec<u8>) -> io::Result<Option<T>> {
+    if !receive_bytes(stream, most, buffer)? {
+        return Ok(None);
+    }
+    decode(buffer).map(Some)
+}
+
+/// A value that fills these bytes.
+pub(super) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> io::Result<T> {
+    let (value, rest) = postcard::take_from_bytes(bytes).map_err(|error| invalid(&error.to_string()))?;
+    if rest.is_empty() { Ok(value) } else { Err(invalid("bytes after the value")) }
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_is_received_and_the_end_is_seen() {
+        let mut sent = Vec::new();
+        send(&mut sent, &("one", 2_u64)).unwrap();
+        send_bytes(&mut sent, &[7; 300]).unwrap();
+        let (mut stream, mut buffer) = (sent.as_slice(), Vec::new());
+        assert_eq!(receive::<(String, u64)>(&mut stream, 100, &mut buffer).unwrap(), Some(("one".to_owned(), 2)));
+        assert!(receive_bytes(&mut stream, 300, &mut buffer).unwrap());
+        assert_eq!(buffer, [7; 300]);
+        assert!(!receive_bytes(&mut stream, 300, &mut buffer).unwrap());
+    }
+
+    #[test]
+    fn frames_that_lie_about_themselves_are_errors_and_take_no_memory() {
+        let mut buffer = Vec::new();
+        let mut receive = |bytes: &[u8]| {
+            let result = receive_bytes(&mut &*bytes, 1 << 30, &mut buffer);
+            assert!(buffer.capacity() < 1 << 20);
+            result
+        };
+        assert!(receive(&[0xff, 0xff, 0xff, 0xff, 1]).is_err(), "longer than allowed");
+        assert!(receive(&[0, 0, 0, 0x20, 1]).is_err(), "half a gigabyte promised, one byte sent");
+        assert!(receive(&[1, 0]).is_err(), "half a length");
+        // Values: a list that promises more than there is, and one with something behind it.
+        assert!(decode::<Vec<u64>>(&[0xff, 0xff, 0xff, 0xff, 0x0f, 1]).is_err());
+        assert!(decode::<u8>(&[1, 2]).is_err());
+    }
+}
