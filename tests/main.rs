@@ -29,3 +29,5 @@ mod output;
 mod readme;
 /// The binary, stores in temporary folders, components made from text.
 mod support;
+/// The processes that compile and call.
+mod worker;

@@ -3,13 +3,13 @@
 //! The way of a record, a module for each step:
 //!
 //! ```text
-//! ingest ──▶ store.claim ──▶ pipeline::attempt ──▶ sandbox (a fresh instance) ──▶ Answer, untrusted
+//! ingest ──▶ store.claim ──▶ pipeline ──▶ worker, another process ──▶ sandbox (a fresh instance) ──▶ Answer, untrusted
 //!                                                                                    │ answer::check
 //!            store.commit ◀── tahoe::Graph, documents by hash ◀── answer::build ◀── Checked
 //! ```
 //!
-//! Dependencies point one way: `cmd` to `pipeline`, `ingest` and `author`; `pipeline` to `sandbox`, `answer` and
-//! `store`; those to `tahoe` and the leaves `verdict`, `descriptor`, `limits`, `json`, `terminal`, `exit`. `sandbox`
+//! Dependencies point one way: `cmd` to `pipeline`, `ingest` and `author`; `pipeline` to `worker`, `answer` and `store`;
+//! `worker` to `sandbox`; those to `tahoe` and the leaves `verdict`, `descriptor`, `limits`, `json`, `terminal`, `exit`. `sandbox`
 //! and `store` do not know each other.
 
 pub mod answer;

@@ -77,7 +77,7 @@ fn answer_calls(sandbox: &Arc<Sandbox>, socket: &UnixStream) -> io::Result<()> {
         match wire::decode::<Request<'_>>(&buffer)? {
             Request::Load { filter, limits, options } => {
                 wire::receive_bytes(&mut input, MOST, &mut artifact)?;
-                let loaded = match sandbox.program(artifact.as_slice().into(), limits) {
+                let loaded = match sandbox.program(artifact.as_slice().into(), *limits) {
                     Ok(program) => {
                         programs.insert(filter, (program, options));
                         Ok(())

@@ -1,7 +1,7 @@
 //! What a child process gives up before it receives the first byte.
 //!
 //! Each of these is a second wall: the first is the engine, which gives guests nothing but two functions. Kernels that
-//! lack one of them, and systems other than Linux, go without, and `runtime inspect` says what holds.
+//! lack one of them, and systems other than Linux, go without.
 
 use std::io;
 

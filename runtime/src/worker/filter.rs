@@ -42,7 +42,7 @@ pub(super) struct Code {
 impl Code {
     /// Has a child load it; `Err` within: what the child has against it.
     pub(super) fn send_to(&self, process: &mut Process) -> io::Result<Result<(), Refusal>> {
-        let (filter, limits, options) = (self.number, self.limits.clone(), self.options.clone());
+        let (filter, limits, options) = (self.number, Box::new(self.limits.clone()), self.options.clone());
         process.send(&Request::Load { filter, limits, options })?;
         process.send_bytes(&self.artifact)?;
         process.flush()?;

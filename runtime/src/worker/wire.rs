@@ -17,7 +17,7 @@ pub(super) enum Request<'a> {
         /// What later requests call it by.
         filter: u32,
         /// Its budgets.
-        limits: Limits,
+        limits: Box<Limits>,
         /// Its settings.
         options: Options,
     },
