@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::confine::confine;
+use super::confine::{close_inherited, confine};
 use super::wire::{self, Request};
 use crate::limits::Limits;
 use crate::sandbox::{Options, Program, Sandbox, compile};
@@ -35,6 +35,7 @@ const STACK_BYTES: usize = 4 * 1024 * 1024;
 /// # Errors
 /// The socket's; a parent that ends is none.
 pub fn serve(role: Role) -> io::Result<()> {
+    close_inherited();
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     match role {
         Role::Compile => {

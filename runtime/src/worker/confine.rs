@@ -5,6 +5,8 @@
 
 use std::io;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
 use super::child::Role;
 
 const MIB: u64 = 1024 * 1024;
@@ -19,24 +21,35 @@ pub(super) const COMPILING_SECONDS: u64 = 60;
 /// Descriptors: the engine keeps the initial memory of each module in one.
 const DESCRIPTORS: u64 = 1024;
 
+/// Closes every descriptor that the parent got from whoever started it, and passed on unknowing: all but the three that
+/// every process has. To be called before this process opens anything.
+pub(super) fn close_inherited() {
+    // The list is read to its end first, since reading it takes a descriptor too.
+    let open = std::fs::read_dir("/dev/fd").into_iter().flatten();
+    let numbers: Vec<i32> = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    for number in numbers.into_iter().filter(|number| *number > 2) {
+        // The one that the list was read by is closed already.
+        let _ = nix::unistd::close(number);
+    }
+}
+
 /// Gives up everything that the role does not need.
 ///
 /// # Errors
 /// A limit that the system has and does not take.
 pub(super) fn confine(role: Role) -> io::Result<()> {
-    use rlimit::Resource;
     let bytes = match role {
         Role::Call => CALLING_BYTES,
         Role::Compile => COMPILING_BYTES,
     };
-    let mut limits = vec![(Resource::CORE, 0), (Resource::NOFILE, DESCRIPTORS), (Resource::DATA, bytes)];
+    let mut limits = vec![(Resource::RLIMIT_CORE, 0), (Resource::RLIMIT_NOFILE, DESCRIPTORS), (Resource::RLIMIT_DATA, bytes)];
     if role == Role::Compile {
-        limits.push((Resource::CPU, COMPILING_SECONDS));
+        limits.push((Resource::RLIMIT_CPU, COMPILING_SECONDS));
     }
     for (resource, limit) in limits {
         // Never above what the parent has.
-        let (_, hard) = rlimit::getrlimit(resource)?;
-        rlimit::setrlimit(resource, limit.min(hard), limit.min(hard))?;
+        let (_, hard) = getrlimit(resource)?;
+        setrlimit(resource, limit.min(hard), limit.min(hard))?;
     }
     #[cfg(target_os = "linux")]
     linux::confine(role)?;
