@@ -11,6 +11,8 @@ mod bad_input;
 mod breaker;
 /// Every budget of a call trips, and only for that call.
 mod budgets;
+/// Settings from the file, the environment and the command line.
+mod config;
 /// What authors are told, against what the host does.
 mod contract;
 /// Killed at any moment, restarted, run by many.

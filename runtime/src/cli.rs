@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::MOST_WORKERS;
 use crate::ingest::Format;
 use crate::worker::Role;
 
@@ -14,7 +15,6 @@ use crate::worker::Role;
     max_term_width = 100,
     version,
     args_conflicts_with_subcommands = true,
-    arg_required_else_help = true,
     after_help = "Exit codes: 0 nothing pending or failed, 1 could not run, 2 wrong usage, 3 dead letters added or records left \
                   pending.\nFor ingest: 0 all accepted or already there, 1 none accepted, 3 some refused."
 )]
@@ -36,6 +36,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Shows one document of the archive as a tree.
     Show(ShowArgs),
+    /// Looks at the configuration.
+    Config(ConfigArgs),
     /// Shows how filters fare: their records, breakers and costs.
     Status(StatusArgs),
     /// Shows the records that failed, and why.
@@ -56,30 +58,68 @@ pub enum Command {
 /// Where the archive is.
 #[derive(Debug, Clone, Args)]
 pub struct StoreArgs {
-    /// The archive: sqlite:PATH or mongodb://HOST/DATABASE. An address with a password belongs in the environment.
-    #[arg(long, value_name = "URI", env = "RUNTIME_STORE", hide_env_values = true, default_value = "sqlite:tahoe.db")]
-    pub store: String,
+    /// The archive: sqlite:PATH or mongodb://HOST/DATABASE; or $RUNTIME_STORE, where an address with a password belongs.
+    /// [default: sqlite:tahoe.db]
+    #[arg(long, value_name = "URI")]
+    pub store: Option<String>,
+    /// A configuration file, such as the Analytics Module's config.json; or $RUNTIME_CONFIG.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// What can be configured.
+#[derive(Debug, Clone, Args)]
+pub struct SettingsArgs {
+    /// The filters to run: component files; or $RUNTIME_FILTERS, with colons between them.
+    #[arg(long, value_name = "F.wasm", num_args = 1..)]
+    pub filters: Vec<PathBuf>,
+    /// The archive.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// How many records to process at the same time; or $RUNTIME_WORKERS. [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_WORKERS)))]
+    pub workers: Option<u16>,
+    /// Set an option of a filter.
+    #[arg(long = "option", value_name = "FILTER.KEY=VALUE")]
+    pub options: Vec<String>,
 }
 
 /// What `runtime --filters` takes.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The filters to run: component files.
-    #[arg(long, value_name = "F.wasm", num_args = 1.., required = true)]
-    pub filters: Vec<PathBuf>,
-    /// The archive.
+    /// What can be configured.
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub settings: SettingsArgs,
     /// Attempt every pending record once, then stop. Without it, keep running and pick up new records.
     #[arg(long)]
     pub once: bool,
-    /// How many records to process at the same time. [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub workers: Option<u16>,
-    /// Set an option of a filter.
-    #[arg(long = "option", value_name = "FILTER.KEY=VALUE")]
-    pub options: Vec<String>,
     /// Print the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Configuration.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Shows every setting of a run and where it comes from, and whether a run could start with them. Connects to nothing.
+    Check(ConfigCheckArgs),
+}
+
+/// Checking the configuration.
+#[derive(Debug, Args)]
+pub struct ConfigCheckArgs {
+    /// What can be configured.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }

@@ -119,4 +119,100 @@ impl Limits {
     pub const INPUT_BYTES: u64 = 15 * MIB;
     /// The largest component, in bytes.
     pub const COMPONENT_BYTES: u64 = 8 * MIB;
+
+    /// Bytes of memory, and bytes handed over, that no override allows for the largest input: what the processes that
+    /// call filters have room for.
+    const MEMORY_CEILING: u64 = 1024 * MIB;
+
+    /// The names of the limits that an operator can set for one filter, each with the highest value that it can have.
+    pub const OVERRIDABLE: [(&'static str, u64); 12] = [
+        ("setup_fuel", 100_000_000_000),
+        ("fuel", 100_000_000_000),
+        ("fuel_per_byte", 100_000),
+        ("wall_clock_ms", 600_000),
+        ("wall_clock_ms_per_mib", 600_000),
+        ("memory", 512 * MIB),
+        ("memory_per_byte", 32),
+        ("output", 512 * MIB),
+        ("output_per_byte", 32),
+        ("children", 65_536),
+        ("log_lines", 1_000),
+        ("log_line", 4_096),
+    ];
+
+    /// These limits with one set to another value.
+    ///
+    /// # Errors
+    /// No limit of that name can be set, or not to that value.
+    pub fn with(mut self, name: &str, value: u64) -> Result<Self, LimitError> {
+        let Some((_, ceiling)) = Self::OVERRIDABLE.into_iter().find(|(known, _)| *known == name) else {
+            return Err(LimitError::Unknown { name: name.to_owned() });
+        };
+        if value > ceiling {
+            return Err(LimitError::TooHigh { name: name.to_owned(), value, ceiling });
+        }
+        let field = match name {
+            "setup_fuel" => &mut self.setup_fuel,
+            "fuel" => &mut self.fuel.constant,
+            "fuel_per_byte" => &mut self.fuel.factor,
+            "wall_clock_ms" => &mut self.wall_clock_ms.constant,
+            "wall_clock_ms_per_mib" => &mut self.wall_clock_ms.factor,
+            "memory" => &mut self.memory.constant,
+            "memory_per_byte" => &mut self.memory.factor,
+            "output" => &mut self.output.constant,
+            "output_per_byte" => &mut self.output.factor,
+            "children" => &mut self.children,
+            "log_lines" => &mut self.log_lines,
+            _ => &mut self.log_line,
+        };
+        *field = value;
+        for (what, budget) in [("memory", self.memory), ("output", self.output)] {
+            let most = budget.of(Self::INPUT_BYTES);
+            if most > Self::MEMORY_CEILING {
+                let name = format!("{what} with {what}_per_byte, for the largest record");
+                return Err(LimitError::TooHigh { name, value: most, ceiling: Self::MEMORY_CEILING });
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// A limit that cannot be set so.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum LimitError {
+    /// There is none of that name that an operator can set.
+    #[error("no limit {name:?} can be set; these can: {}", Limits::OVERRIDABLE.map(|(name, _)| name).join(", "))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// Above what this program allows at all.
+    #[error("{name} = {value} is too high: at most {ceiling}")]
+    TooHigh {
+        /// Which.
+        name: String,
+        /// What was asked for.
+        value: u64,
+        /// What there is.
+        ceiling: u64,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_that_can_be_set_holds_and_none_goes_above_its_ceiling() {
+        for (name, ceiling) in Limits::OVERRIDABLE {
+            let one = Limits::PURE.with(name, 1).unwrap();
+            assert_ne!(one, Limits::PURE, "{name}");
+            assert!(matches!(Limits::PURE.with(name, ceiling + 1), Err(LimitError::TooHigh { .. })), "{name}");
+        }
+        assert!(matches!(Limits::PURE.with("nonsense", 1), Err(LimitError::Unknown { .. })));
+        // Each for itself within its ceiling, and together too much.
+        let much = Limits::PURE.with("memory", 512 * MIB).unwrap().with("memory_per_byte", 32).unwrap();
+        assert_eq!(much.memory.of(Limits::INPUT_BYTES), 992 * MIB);
+        assert!(Limits::PURE.with("output", 512 * MIB).unwrap().with("output_per_byte", 32).is_ok());
+    }
 }

@@ -64,7 +64,12 @@ impl Ended {
 /// The binary with these arguments.
 pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runtime"));
-    command.args(arguments).stdin(Stdio::null()).env_remove("RUNTIME_LOG").env_remove("RUNTIME_STORE");
+    command.args(arguments).stdin(Stdio::null());
+    for variable in ["LOG", "STORE", "CONFIG", "FILTERS", "WORKERS"] {
+        command.env_remove(format!("RUNTIME_{variable}"));
+    }
+    // Not the user's: compiled code of this build, which all tests share.
+    command.env("RUNTIME_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     command
 }
 

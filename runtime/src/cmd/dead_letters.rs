@@ -9,7 +9,7 @@ use crate::terminal::escape;
 
 /// Lists dead letters, oldest first.
 pub(super) fn list(args: &DeadLettersListArgs) -> anyhow::Result<Exit> {
-    let store = store::open_existing(&args.store.store)?;
+    let store = store::open_existing(&super::config::address(&args.store)?)?;
     let letters = store.dead_letters()?;
     let mut out = io::stdout().lock();
     if args.json {

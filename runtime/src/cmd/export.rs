@@ -18,7 +18,7 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<Exit> {
         })?),
     };
     let query = ExportQuery { itype, sub_type: args.sub_type.clone() };
-    let store = store::open_existing(&args.store.store)?;
+    let store = store::open_existing(&super::config::address(&args.store)?)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut failed = None;
     let result = store.export(&query, &mut |line| {

@@ -8,23 +8,29 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use super::UsageError;
+use crate::config::{Config, Setting};
 use crate::limits::Limits;
 use crate::pipeline::Member;
 use crate::sandbox::{Options, Refusal};
 use crate::worker::{self, Cache, Filter, Launcher};
 
-/// Reads a component file, no further than a component may be long.
-pub(super) fn read_component(path: &Path) -> anyhow::Result<Vec<u8>> {
+/// Checks that there is a component file, without reading it: opening a pipe would wait for somebody to write.
+pub(super) fn check_file(path: &Path) -> anyhow::Result<()> {
     let shown = path.display();
-    // Looked at before it is opened: opening a pipe would wait for somebody to write.
     match fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => {}
+        Ok(metadata) if metadata.is_file() => Ok(()),
         Ok(_) => bail!("the filter {shown} is not a regular file"),
         Err(_) if path.to_string_lossy().contains('*') => {
             bail!("no file matches {shown}; filters are built with scripts/build-filters.sh or `runtime build`")
         }
-        Err(error) => return Err(error).with_context(|| format!("cannot open the filter {shown}")),
+        Err(error) => Err(error).with_context(|| format!("cannot open the filter {shown}")),
     }
+}
+
+/// Reads a component file, no further than a component may be long.
+pub(super) fn read_component(path: &Path) -> anyhow::Result<Vec<u8>> {
+    check_file(path)?;
+    let shown = path.display();
     let file = File::open(path).with_context(|| format!("cannot open the filter {shown}"))?;
     let mut bytes = Vec::new();
     // One byte more than allowed, so that admission sees that it is too much.
@@ -54,14 +60,13 @@ fn cache_folder() -> Option<PathBuf> {
     caches.is_absolute().then(|| caches.join("tahoe-runtime"))
 }
 
-/// Loads every filter, with the options given as `FILTER.KEY=VALUE`. Nothing runs if one of them is refused.
-pub(super) fn load(launcher: &Launcher, paths: &[PathBuf], options: &[String]) -> anyhow::Result<Vec<Member>> {
-    let mut given = parse_options(options)?;
+/// Loads every filter of the configuration, with its options and limits. Nothing runs if one of them is refused.
+pub(super) fn load(launcher: &Launcher, config: &Config) -> anyhow::Result<Vec<Member>> {
     let mut loaded: Vec<(&Path, Filter)> = Vec::new();
-    for path in paths {
+    for path in &config.filters.value {
         let bytes = read_component(path)?;
-        let filter =
-            admit(launcher, &bytes, &Limits::PURE).with_context(|| format!("the filter {} is refused", path.display()))?;
+        let refused = || format!("the filter {} is refused", path.display());
+        let mut filter = admit(launcher, &bytes, &Limits::PURE).with_context(refused)?;
         let descriptor = filter.descriptor();
         for (other_path, other) in &loaded {
             let same = if other.descriptor().id == descriptor.id {
@@ -77,37 +82,51 @@ pub(super) fn load(launcher: &Launcher, paths: &[PathBuf], options: &[String]) -
                 path.display()
             );
         }
+        if let Some(overrides) = config.limits.get(&descriptor.name) {
+            let limits = limits(&descriptor.name, overrides)?;
+            filter = admit(launcher, &bytes, &limits).with_context(refused)?;
+        }
         loaded.push((path, filter));
+    }
+    let known: Vec<&str> = loaded.iter().map(|(_, filter)| filter.descriptor().name.as_str()).collect();
+    for (what, name) in
+        config.options.keys().map(|name| ("an option", name)).chain(config.limits.keys().map(|name| ("a limit", name)))
+    {
+        if !known.contains(&name.as_str()) {
+            return Err(UsageError(format!(
+                "{what} names the filter {name:?}, which does not run; these do: {}",
+                known.join(", ")
+            ))
+            .into());
+        }
     }
     let mut members = Vec::with_capacity(loaded.len());
     for (_, mut filter) in loaded {
-        let given = given.remove(&filter.descriptor().name).unwrap_or_default();
+        let given = config.options.get(&filter.descriptor().name).into_iter().flatten();
+        let given = given.map(|(key, option)| (key.clone(), option.value.clone())).collect();
         let options = Options::resolve(filter.descriptor(), &given).map_err(|error| UsageError(error.to_string()))?;
         filter.set_options(options);
         members.push(Member::new(filter));
     }
-    if let Some(name) = given.keys().next() {
-        let known: Vec<&str> = members.iter().map(|member| member.reference.name.as_str()).collect();
-        return Err(UsageError(format!(
-            "--option names the filter {name:?}, which does not run; these do: {}",
-            known.join(", ")
-        ))
-        .into());
-    }
     Ok(members)
 }
 
-fn parse_options(options: &[String]) -> anyhow::Result<BTreeMap<String, BTreeMap<String, String>>> {
+/// The limits of a filter, with what the operator set.
+fn limits(filter: &str, overrides: &BTreeMap<String, Setting<u64>>) -> Result<Limits, UsageError> {
+    let set = |limits: Limits, (name, limit): (&String, &Setting<u64>)| limits.with(name, limit.value);
+    overrides.iter().try_fold(Limits::PURE, set).map_err(|error| UsageError(format!("limits of the filter {filter}: {error}")))
+}
+
+/// Options as they are typed, by filter and key.
+pub(super) fn parse_options(options: &[String]) -> Result<BTreeMap<String, BTreeMap<String, String>>, UsageError> {
     let mut given: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for option in options {
         let parts = option.split_once('=').and_then(|(name, value)| Some((name.split_once('.')?, value)));
         let Some(((filter, key), value)) = parts else {
-            return Err(
-                UsageError(format!("--option {option:?}: expected FILTER.KEY=VALUE, such as sighting.honeypot=off")).into()
-            );
+            return Err(UsageError(format!("--option {option:?}: expected FILTER.KEY=VALUE, such as sighting.honeypot=off")));
         };
         if given.entry(filter.to_owned()).or_default().insert(key.to_owned(), value.to_owned()).is_some() {
-            return Err(UsageError(format!("--option {filter}.{key} is given twice")).into());
+            return Err(UsageError(format!("--option {filter}.{key} is given twice")));
         }
     }
     Ok(given)

@@ -41,7 +41,7 @@ const PAUSES: [Duration; 6] = [
 pub(super) fn run(args: &IngestArgs) -> anyhow::Result<Exit> {
     // Before the store is opened: a mistyped command must not leave an empty archive behind.
     let origin = origin(args, SystemTime::now()).map_err(|error| UsageError(error.to_string()))?;
-    let store = store::open(&args.store.store)?;
+    let store = store::open(&super::config::address(&args.store)?)?;
     let (mut out, mut err) = (io::stdout().lock(), io::stderr());
     let err_is_terminal = err.is_terminal() && !args.json;
     archive(args, &origin, &*store, Output { out: &mut out, err: &mut err, err_is_terminal }, &thread::sleep)

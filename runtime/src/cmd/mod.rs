@@ -1,6 +1,7 @@
 //! The commands: what was typed becomes calls of the parts, and what came out becomes text and an exit code.
 
 mod build;
+mod config;
 mod dead_letters;
 mod export;
 mod filters;
@@ -12,7 +13,7 @@ mod status;
 
 use std::io;
 
-use crate::cli::{Cli, Command, DeadLettersCommand};
+use crate::cli::{Cli, Command, ConfigCommand, DeadLettersCommand};
 use crate::exit::Exit;
 use crate::store::StoreError;
 use crate::terminal::escape;
@@ -31,6 +32,9 @@ pub fn main(cli: Cli) -> Exit {
         Some(Command::Ingest(args)) => ingest::run(args),
         Some(Command::Export(args)) => export::run(args),
         Some(Command::Show(args)) => show::run(args),
+        Some(Command::Config(args)) => match &args.command {
+            ConfigCommand::Check(args) => config::check(args),
+        },
         Some(Command::Status(args)) => status::run(args),
         Some(Command::DeadLetters(args)) => match &args.command {
             DeadLettersCommand::List(args) => dead_letters::list(args),

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::json;
 
-use super::filters;
+use super::{config, filters};
 use crate::cli::RunArgs;
 use crate::exit::Exit;
 use crate::pipeline::{FilterSummary, Member, Patience, Run, Settings};
@@ -28,21 +28,25 @@ const LINE: Duration = Duration::from_secs(1);
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let start = Instant::now();
     let stop = stop_on_signals()?;
-    let workers = args.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, |n| n.get().min(64) as u16));
+    let config = config::settings(&args.settings)?;
+    config::need_filters(&config)?;
+    let address = &config.store.value;
+    let workers = config.workers.value.unwrap_or_else(|| thread::available_parallelism().map_or(1, |n| n.get().min(64) as u16));
     // Compiling takes longer than a person wants to wait to hear of a mistyped address.
-    store::check_address(&args.store.store)?;
+    store::check_address(address)?;
     let launcher = Launcher::new().context("cannot tell where this program lies")?;
-    let members = filters::load(&launcher, &args.filters, &args.options)?;
+    let members = filters::load(&launcher, &config)?;
     // A daemon may start before its database does.
     let patience = Patience::new(args.once, &stop);
-    let Some(store) = unless_told_to_end(args, &stop, patience.ask(|| store::open(&args.store.store)))? else {
+    let Some(store) = unless_told_to_end(args, &stop, patience.ask(|| store::open(address)))? else {
         return Ok(Exit::Complete);
     };
     let run = Run::new(store.as_ref(), &members, Settings { workers, launcher: &launcher, once: args.once, stop: &stop });
     let Some(run) = unless_told_to_end(args, &stop, run)? else { return Ok(Exit::Complete) };
     let Some(pending) = unless_told_to_end(args, &stop, run.pending())? else { return Ok(Exit::Complete) };
+    let address = store::shown_address(address);
     if !args.once {
-        tracing::info!(filters = members.len(), workers, store = args.store.store, pending, "ready; SIGTERM or ctrl-c ends it");
+        tracing::info!(filters = members.len(), workers, store = address, pending, "ready; SIGTERM or ctrl-c ends it");
     }
     let over = AtomicBool::new(false);
     let summaries = thread::scope(|scope| {
@@ -53,7 +57,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         let _ = drawing.join();
         summaries
     })?;
-    print(args, &summaries, workers, start.elapsed())?;
+    print(args, &summaries, &address, workers, start.elapsed())?;
     if args.once {
         warn_of_unread(store.as_ref(), &members)?;
     }
@@ -123,7 +127,7 @@ fn draw_progress(run: &Run<'_>, pending: u64, once: bool, over: &AtomicBool) {
     bar.finish_and_clear();
 }
 
-fn print(args: &RunArgs, summaries: &[FilterSummary], workers: u16, elapsed: Duration) -> anyhow::Result<()> {
+fn print(args: &RunArgs, summaries: &[FilterSummary], address: &str, workers: u16, elapsed: Duration) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     let elapsed_ms = elapsed.as_millis() as u64;
     if args.json {
@@ -160,7 +164,12 @@ fn print(args: &RunArgs, summaries: &[FilterSummary], workers: u16, elapsed: Dur
     }
     writeln!(out, "{:.2} s with {workers} workers; the time of a filter is summed over them.", elapsed.as_secs_f64())?;
     if summaries.iter().any(|summary| summary.counters.failed > 0) {
-        writeln!(out, "See what failed and why: runtime dead-letters list --store '{}'", args.store.store)?;
+        let place = match (&args.settings.store.store, &args.settings.store.config) {
+            (Some(_), _) => format!(" --store '{address}'"),
+            (None, Some(file)) => format!(" --config '{}'", file.display()),
+            (None, None) => String::new(),
+        };
+        writeln!(out, "See what failed and why: runtime dead-letters list{place}")?;
     }
     Ok(())
 }

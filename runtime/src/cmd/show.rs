@@ -21,8 +21,10 @@ const MAX_VALUE: usize = 200;
 /// Prints the document and, indented below it, its children.
 pub(super) fn run(args: &ShowArgs) -> anyhow::Result<Exit> {
     let hash: Hash = args.hash.parse().map_err(|error| UsageError(format!("{:?}: {error}", args.hash)))?;
-    let store = store::open_existing(&args.store.store)?;
-    let document = read(store.as_ref(), hash)?.with_context(|| format!("{} has no document {hash}", args.store.store))?;
+    let address = super::config::address(&args.store)?;
+    let store = store::open_existing(&address)?;
+    let document =
+        read(store.as_ref(), hash)?.with_context(|| format!("{} has no document {hash}", store::shown_address(&address)))?;
     let mut out = io::stdout().lock();
     let mut tree = Tree { store: store.as_ref(), document: &document, out: &mut out };
     tree.print()?;

@@ -12,7 +12,7 @@ use crate::terminal::escape;
 
 /// Shows every filter that ever ran on the archive.
 pub(super) fn run(args: &StatusArgs) -> anyhow::Result<Exit> {
-    let store = store::open_existing(&args.store.store)?;
+    let store = store::open_existing(&super::config::address(&args.store)?)?;
     let filters = store.status()?;
     let mut out = io::stdout().lock();
     if args.json {

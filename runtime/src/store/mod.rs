@@ -352,6 +352,16 @@ pub fn check_address(uri: &str) -> Result<(), StoreError> {
     kind_of(uri).map(|_| ())
 }
 
+/// An address as people may see it: without a password, and without options, which may hold secrets too.
+#[must_use]
+pub fn shown_address(uri: &str) -> String {
+    match kind_of(uri) {
+        Ok(Kind::Sqlite(_)) => uri.to_owned(),
+        // What is no address may still hold a password.
+        Ok(Kind::MongoDb) | Err(_) => mongodb::shown(uri),
+    }
+}
+
 /// The kinds of store that an address can name.
 enum Kind<'a> {
     /// A file.

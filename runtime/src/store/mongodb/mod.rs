@@ -46,6 +46,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use mongodb::bson::doc;
 use uuid::Uuid;
 
+use self::address::Address;
 use self::commit::Commit;
 use self::lease::{Clock, Keeper, Leases};
 use self::pending::Queue;
@@ -144,6 +145,11 @@ impl MongoStore {
     ) -> Result<Vec<Work>, StoreError> {
         claim::take(&self.server, queue, found, size, now())
     }
+}
+
+/// An address as people may see it.
+pub(super) fn shown(uri: &str) -> String {
+    Address::new(uri).shown().to_owned()
 }
 
 /// A thread that panicked left nothing half done behind the lock.
