@@ -127,7 +127,7 @@ pub struct ConfigCheckArgs {
 /// Archiving.
 #[derive(Debug, Args)]
 pub struct IngestArgs {
-    /// Files of records.
+    /// Files of records, or folders: all files in one, but not in its subfolders. gzip and bzip2 are unpacked.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The kind of record, which decides what filters read it: cowrie, sighting, …

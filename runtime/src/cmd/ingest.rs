@@ -20,7 +20,7 @@ use self::summary::Summary;
 use super::UsageError;
 use crate::cli::IngestArgs;
 use crate::exit::Exit;
-use crate::ingest::{self, At, Item, Origin, OriginError, Source};
+use crate::ingest::{self, At, Format, Inputs, Item, Origin, OriginError, Source};
 use crate::store::{self, Archived, NewRecord, Store, StoreError};
 
 /// A batch is full at so many records, or at so many bytes of their data.
@@ -69,10 +69,11 @@ fn archive(
     output: Output<'_>,
     pause: &dyn Fn(Duration),
 ) -> anyhow::Result<Exit> {
-    let progress = Progress::new(output.err, output.err_is_terminal, &args.files);
+    let inputs = Inputs::of(&args.files);
+    let progress = Progress::new(output.err, output.err_is_terminal, &inputs.files);
     let mut archiver =
-        Archiver { origin, store, pause, progress: &progress, batch: Batch::default(), summary: Summary::new(&args.files) };
-    let ended = archiver.all(args);
+        Archiver { origin, store, pause, progress: &progress, batch: Batch::default(), summary: Summary::new(&inputs.files) };
+    let ended = archiver.all(&inputs, args.format);
     let summary = archiver.summary;
     progress.end();
     for line in summary.not_shown() {
@@ -107,11 +108,18 @@ struct Archiver<'a> {
 }
 
 impl Archiver<'_> {
-    fn all(&mut self, args: &IngestArgs) -> anyhow::Result<()> {
+    fn all(&mut self, inputs: &Inputs, format: Format) -> anyhow::Result<()> {
         let progress = self.progress;
         let on_bytes = |bytes| progress.advance(bytes);
-        for (index, path) in args.files.iter().enumerate() {
-            let source = Source { path, sub_type: self.origin.sub_type(), format: args.format };
+        for (folder, entries) in &inputs.left_out {
+            progress.say(&self.summary.left_out(folder, *entries));
+        }
+        for (index, path) in inputs.files.iter().enumerate() {
+            if let Some(problem) = inputs.problems.get(&index) {
+                self.refuse(index, At::File, problem.clone());
+                continue;
+            }
+            let source = Source { path, sub_type: self.origin.sub_type(), format };
             ingest::read(source, &on_bytes, &mut |item| self.item(index, item))?;
         }
         // A batch may hold records of several files: a folder of small ones is not a transaction each.

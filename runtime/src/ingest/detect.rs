@@ -2,6 +2,8 @@
 
 use super::Format;
 use super::array::trim_start;
+use super::compression::Packing;
+use super::mbox;
 
 /// How a file holds records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,30 +18,41 @@ pub(super) enum Shape {
     Object,
     /// One record's text.
     Text,
+    /// One record's text, or several if it is long.
+    Feed,
+    /// A mailbox.
+    Mbox,
 }
 
 /// Sources that write JSON events: a file of them is never text, however broken its first line is.
 const EVENTS: [&str; 3] = ["cowrie", "unr_honeypot", "sighting"];
 
-/// Sources whose filters read a text, which may well be JSON.
-const TEXTS: [&str; 5] = ["openphish_feed", "openphish", "phishtank_feed", "phishtank", "email"];
+/// Sources of one text with many entries, which may well be JSON.
+const FEEDS: [&str; 4] = ["openphish_feed", "openphish", "phishtank_feed", "phishtank"];
+
+/// The source whose records are mails.
+const EMAIL: &str = "email";
 
 /// Says how a file holds records, from its first bytes; or why it cannot be read at all.
 pub(super) fn shape(prefix: &[u8], sub_type: &str, format: Format) -> Result<Shape, String> {
+    // Byte for byte, whatever it is.
     if format == Format::Text {
-        return Ok(Shape::Text);
+        return Ok(text(sub_type));
     }
     if let Some((what, unpack)) = compressed(prefix) {
         return Err(format!("looks like {what}: unpack it first ({unpack})"));
     }
     let starts_like_json = matches!(trim_start(prefix).first(), Some(b'{' | b'['));
     let as_json = match format {
-        Format::Auto if TEXTS.contains(&sub_type) => false,
+        Format::Eml => return Ok(Shape::Text),
+        Format::Mbox => return Ok(Shape::Mbox),
+        Format::Auto if sub_type == EMAIL && mbox::is_mbox(prefix) => return Ok(Shape::Mbox),
+        Format::Auto if sub_type == EMAIL || FEEDS.contains(&sub_type) => false,
         Format::Auto => starts_like_json || EVENTS.contains(&sub_type),
         _ => true,
     };
     if !as_json {
-        return Ok(Shape::Text);
+        return Ok(text(sub_type));
     }
     if let Some(what) = not_text(prefix) {
         return Err(format!("looks like {what}, not JSON in UTF-8"));
@@ -51,9 +64,13 @@ pub(super) fn shape(prefix: &[u8], sub_type: &str, format: Format) -> Result<Sha
     })
 }
 
+fn text(sub_type: &str) -> Shape {
+    if FEEDS.contains(&sub_type) { Shape::Feed } else { Shape::Text }
+}
+
 /// Lines are the rule. A log that was cut at midnight may begin anywhere in a line, at a `[` too: so only an array of
 /// objects is an array.
-fn by_content(prefix: &[u8]) -> Shape {
+pub(super) fn by_content(prefix: &[u8]) -> Shape {
     let text = trim_start(prefix);
     match text.split_first() {
         Some((b'[', more)) => match trim_start(more).first() {
@@ -70,25 +87,16 @@ fn by_content(prefix: &[u8]) -> Shape {
     }
 }
 
-/// What a file is compressed with, and what unpacks it.
+/// What a file is compressed with, and what unpacks it. What gzip and bzip2 can be seen here was packed twice: once is
+/// unpacked when a file is opened.
 fn compressed(prefix: &[u8]) -> Option<(&'static str, &'static str)> {
-    let is_bzip2 = || {
-        let level = prefix.get(3).is_some_and(|byte| (b'1'..=b'9').contains(byte));
-        let block = prefix.get(4..10).is_some_and(|magic| magic == b"1AY&SY" || magic == b"\x17\x72\x45\x38\x50\x90");
-        prefix.starts_with(b"BZh") && level && block
-    };
-    if prefix.starts_with(b"\x1f\x8b") {
-        Some(("a gzip file", "gunzip"))
-    } else if is_bzip2() {
-        Some(("a bzip2 file", "bunzip2"))
-    } else if prefix.starts_with(b"\xfd7zXZ\0") {
-        Some(("an xz file", "unxz"))
-    } else if prefix.starts_with(b"\x28\xb5\x2f\xfd") {
-        Some(("a zstd file", "unzstd"))
-    } else if prefix.starts_with(b"PK\x03\x04") || prefix.starts_with(b"PK\x05\x06") {
-        Some(("a zip file", "unzip"))
-    } else {
-        None
+    match Packing::of(prefix) {
+        Some(Packing::Gzip) => Some(("a gzip file within another packed one", "gunzip")),
+        Some(Packing::Bzip2) => Some(("a bzip2 file within another packed one", "bunzip2")),
+        None if prefix.starts_with(b"\xfd7zXZ\0") => Some(("an xz file", "unxz")),
+        None if prefix.starts_with(b"\x28\xb5\x2f\xfd") => Some(("a zstd file", "unzstd")),
+        None if prefix.starts_with(b"PK\x03\x04") || prefix.starts_with(b"PK\x05\x06") => Some(("a zip file", "unzip")),
+        None => None,
     }
 }
 
@@ -129,11 +137,17 @@ mod tests {
     }
 
     #[test]
-    fn feeds_and_mail_are_text_even_if_they_look_like_json() {
-        for sub_type in TEXTS {
-            assert_eq!(auto(sub_type, b"{\"url\":\"http://example.com/\"}\n"), Shape::Text);
-            assert_eq!(auto(sub_type, b"[{}]"), Shape::Text);
+    fn feeds_are_text_even_if_they_look_like_json_and_mail_is_a_mail_or_a_mailbox() {
+        for sub_type in FEEDS {
+            assert_eq!(auto(sub_type, b"{\"url\":\"http://example.com/\"}\n"), Shape::Feed);
+            assert_eq!(auto(sub_type, b"[{}]"), Shape::Feed);
+            assert_eq!(shape(b"[{}]", sub_type, Format::Text), Ok(Shape::Feed));
+            assert_eq!(auto(sub_type, b"From a@example.com\n"), Shape::Feed);
         }
+        assert_eq!(auto(EMAIL, b"{\"data\":\"x\"}\n"), Shape::Text);
+        assert_eq!(auto(EMAIL, b"From: a@example.com\n"), Shape::Text);
+        assert_eq!(auto(EMAIL, b"From a@example.com Thu Jan  1 00:00:00 2026\n"), Shape::Mbox);
+        assert_eq!(shape(b"From a@example.com\n", EMAIL, Format::Text), Ok(Shape::Text));
     }
 
     #[test]
@@ -149,6 +163,8 @@ mod tests {
         assert_eq!(shape(b"[{}]", "cowrie", Format::Jsonl), Ok(Shape::Lines));
         assert_eq!(shape(b"{}\n{}", "email", Format::Json), Ok(Shape::Object));
         assert_eq!(shape(b"{}", "cowrie", Format::Text), Ok(Shape::Text));
+        assert_eq!(shape(b"From x\n", "email", Format::Eml), Ok(Shape::Text));
+        assert_eq!(shape(b"Subject: x\n", "email", Format::Mbox), Ok(Shape::Mbox));
     }
 
     #[test]
@@ -160,13 +176,13 @@ mod tests {
             (b"\x28\xb5\x2f\xfd..", "zstd"),
             (b"PK\x03\x04..", "zip"),
         ] {
-            for format in [Format::Auto, Format::Json, Format::Jsonl] {
+            for format in [Format::Auto, Format::Json, Format::Jsonl, Format::Eml, Format::Mbox] {
                 let reason = shape(magic, "openphish", format).unwrap_err();
                 assert!(reason.contains(name) && reason.contains("unpack"), "{reason}");
             }
-            assert_eq!(shape(magic, "openphish", Format::Text), Ok(Shape::Text));
+            assert_eq!(shape(magic, "openphish", Format::Text), Ok(Shape::Feed));
         }
-        assert_eq!(auto("openphish", b"BZh9 is how this text begins"), Shape::Text);
+        assert_eq!(auto("openphish", b"BZh9 is how this text begins"), Shape::Feed);
     }
 
     #[test]

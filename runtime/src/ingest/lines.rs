@@ -31,6 +31,19 @@ impl<R: BufRead> Lines<R> {
 
     /// The next line with its number from 1; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
+        Ok(match self.next_whole()? {
+            Some((number, Line::Text(line))) => {
+                let text = line.strip_suffix(b"\n").unwrap_or(line);
+                let text = text.strip_suffix(b"\r").unwrap_or(text);
+                let text = if number == 1 { text.strip_prefix(BOM).unwrap_or(text) } else { text };
+                Some((number, Line::Text(text)))
+            }
+            other => other,
+        })
+    }
+
+    /// The same with all its bytes: LF, CR and byte order mark stay.
+    pub(super) fn next_whole(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
         self.line.clear();
         // With the LF, a line of the bound's length takes one byte more.
         let most = self.bound.saturating_add(1);
@@ -43,12 +56,7 @@ impl<R: BufRead> Lines<R> {
             let length = read.saturating_add(self.skip_line()?);
             return Ok(Some((self.number, Line::TooLong(length))));
         }
-        let mut text = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
-        text = text.strip_suffix(b"\r").unwrap_or(text);
-        if self.number == 1 {
-            text = text.strip_prefix(BOM).unwrap_or(text);
-        }
-        Ok(Some((self.number, Line::Text(text))))
+        Ok(Some((self.number, Line::Text(&self.line))))
     }
 
     /// Reads up to and with the next LF; returns how many bytes were before it.

@@ -5,12 +5,22 @@
 //! without being held, and one bad record never costs the next. Knows nothing of stores; `cmd::ingest` archives what
 //! comes out.
 //!
-//! The way of a file: `open` (regular, not empty, not compressed), `detect` (how it holds records), one of `lines`,
-//! `array` and `whole` (where each record begins and ends), `record` (the text of one to its document).
+//! The way of a file: `folder` (named, or in a folder that is), `open` (regular, not empty) and `compression`
+//! (unpacked), `detect` (how it holds records), one of `lines`, `array`, `feed`, `mbox` and `whole` (where each record
+//! begins and ends), `record` (the text of one to its document).
+//!
+//! A file that is cut off, or that the disk does not give, is read as far as it goes: what was complete before is
+//! archived, and is what the whole file would have given, so that reading it again when it is mended adds nothing
+//! twice. A packed file that is damaged, or that unpacks to too much, is refused before any of it is read.
 
 mod array;
+mod compression;
+mod csv;
 mod detect;
+mod feed;
+mod folder;
 mod lines;
+mod mbox;
 mod open;
 mod origin;
 mod record;
@@ -23,6 +33,7 @@ use std::io::{self, BufRead, Cursor, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
+pub use folder::Inputs;
 pub use origin::{Origin, OriginError};
 
 use crate::tahoe::RawDocument;
@@ -40,8 +51,12 @@ pub enum Format {
     Jsonl,
     /// The file is one record's JSON.
     Json,
-    /// The file is one record's text: `{"data": "…"}`, byte for byte.
+    /// The file is one record's text: `{"data": "…"}`, byte for byte. A long feed is several, cut between entries.
     Text,
+    /// The file is one mail, byte for byte.
+    Eml,
+    /// A mailbox (mboxrd): one mail each.
+    Mbox,
 }
 
 /// Where in a file something is.
@@ -53,9 +68,11 @@ pub enum At {
     Line(u64),
     /// An element of the array that the file is, counted from 1.
     Element(u64),
+    /// A mail of the mailbox that the file is, counted from 1.
+    Mail(u64),
 }
 
-/// Where something is. Shown as `FILE`, `FILE:LINE` or `FILE: element N`: to be escaped before a person reads it.
+/// Where something is. Shown as `FILE`, `FILE:LINE`, `FILE: element N` or `FILE: mail N`: to be escaped before a person reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The file as named on the command line.
@@ -71,6 +88,7 @@ impl fmt::Display for Place {
             At::File => write!(f, "{file}"),
             At::Line(number) => write!(f, "{file}:{number}"),
             At::Element(number) => write!(f, "{file}: element {number}"),
+            At::Mail(number) => write!(f, "{file}: mail {number}"),
         }
     }
 }
@@ -191,10 +209,12 @@ fn split(opened: Opened<'_>, source: Source<'_>, found: &mut Found<'_>) -> Resul
     let mut reader = Cursor::new(prefix).chain(rest);
     match shape {
         Shape::Lines => split_lines(&mut reader, found),
-        Shape::Array => split_array(&mut reader, found),
+        Shape::Array => each_element(&mut reader, found, &mut |at, element, found| found.json(at, element)),
         Shape::ObjectOrLines => whole::object_or_lines(&mut reader, found),
         Shape::Object => whole::object(&mut reader, size, found),
         Shape::Text => whole::text(&mut reader, size, found),
+        Shape::Feed => feed::feed(&mut reader, found),
+        Shape::Mbox => mbox::mails(&mut reader, found),
     }
 }
 
@@ -210,12 +230,15 @@ fn split_lines(reader: &mut dyn BufRead, found: &mut Found<'_>) -> Result<(), St
     Ok(())
 }
 
-fn split_array(reader: &mut dyn BufRead, found: &mut Found<'_>) -> Result<(), Stop> {
+/// What is done with an element of an array.
+type OnElement<'a> = dyn FnMut(At, &[u8], &mut Found<'_>) -> anyhow::Result<()> + 'a;
+
+fn each_element(reader: &mut dyn BufRead, found: &mut Found<'_>, on_element: &mut OnElement<'_>) -> Result<(), Stop> {
     let mut elements = Elements::new(reader, record::MAX_TEXT);
     while let Some((number, part)) = elements.next()? {
         let at = At::Element(number);
         match part {
-            Part::Element(text) => found.json(at, text)?,
+            Part::Element(text) => on_element(at, text, found)?,
             Part::TooLong(bytes) => found.refuse(at, record::too_large(bytes))?,
             Part::CutOff => found.refuse(at, "the file ends before this element does".to_owned())?,
             Part::NotClosed => found.refuse(At::File, format!("the array has no end: was it cut off after element {number}?"))?,

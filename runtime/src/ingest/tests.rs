@@ -20,6 +20,8 @@ fn sample(bytes: &[u8]) -> Sample {
     Sample { folder, path }
 }
 
+const ALL: [Format; 6] = [Format::Auto, Format::Jsonl, Format::Json, Format::Text, Format::Eml, Format::Mbox];
+
 /// What came out: the place and the data of records, `Err` with the reason of what was refused.
 type Outcomes = Vec<(At, Result<String, String>)>;
 
@@ -146,7 +148,7 @@ fn a_file_that_does_not_exist_is_named() {
 
 #[test]
 fn an_empty_file_and_one_of_blank_lines_are_refused() {
-    for format in [Format::Auto, Format::Jsonl, Format::Json, Format::Text] {
+    for format in ALL {
         assert_eq!(outcomes_as(b"", "cowrie", format), [refused(At::File, "the file is empty")]);
     }
     assert_eq!(outcomes(b"\n\r\n \n"), [refused(At::File, "no record in it")]);
@@ -157,7 +159,7 @@ fn an_empty_file_and_one_of_blank_lines_are_refused() {
 #[test]
 fn a_binary_or_compressed_file_is_one_refusal() {
     assert_eq!(outcomes(b"\x7fELF\x02\x01\x01\0\n\0\n"), [refused(At::File, "looks like binary data, not JSON in UTF-8")]);
-    assert_eq!(outcomes(b"\x1f\x8b\x08\0\n\n"), [refused(At::File, "looks like a gzip file: unpack it first (gunzip)")]);
+    assert_eq!(outcomes(b"\xfd7zXZ\0\n\n"), [refused(At::File, "looks like an xz file: unpack it first (unxz)")]);
 }
 
 #[test]
@@ -274,7 +276,7 @@ fn a_disk_that_fails_half_way_keeps_what_was_read() {
         Ok(())
     };
     let source = Source { path: Path::new("a"), sub_type: "cowrie", format: Format::Auto };
-    let opened = Opened { prefix: b"{\"a\":1}\n{\"a\":".to_vec(), rest: Box::new(io::BufReader::new(Broken)), size: 99 };
+    let opened = Opened { prefix: b"{\"a\":1}\n{\"a\":".to_vec(), rest: Box::new(io::BufReader::new(Broken)), size: Some(99) };
     read_opened(opened, source, &mut Found { file: Arc::from(source.path), sub_type: "cowrie", sink: &mut sink, items: 0 })
         .unwrap();
     assert!(matches!(&items[..], [Item::Record { .. }, Item::Refused { place, reason }]
@@ -284,7 +286,8 @@ fn a_disk_that_fails_half_way_keeps_what_was_read() {
 #[test]
 fn places_read_as_compilers_write_them() {
     let place = |at| Place { file: Arc::from(Path::new("a/b.json")), at }.to_string();
-    assert_eq!([place(At::File), place(At::Line(7)), place(At::Element(3))], ["a/b.json", "a/b.json:7", "a/b.json: element 3"]);
+    assert_eq!([place(At::File), place(At::Line(7))], ["a/b.json", "a/b.json:7"]);
+    assert_eq!([place(At::Element(3)), place(At::Mail(2))], ["a/b.json: element 3", "a/b.json: mail 2"]);
 }
 
 proptest::proptest! {
@@ -296,8 +299,8 @@ proptest::proptest! {
         ],
     ) {
         let file = sample(&bytes);
-        for format in [Format::Auto, Format::Jsonl, Format::Json, Format::Text] {
-            for sub_type in ["cowrie", "email", "other"] {
+        for format in ALL {
+            for sub_type in ["cowrie", "email", "openphish", "other"] {
                 proptest::prop_assert!(!outcomes_of_path(&file.path, sub_type, format).is_empty());
             }
         }

@@ -6,19 +6,19 @@ use super::record::{self, MAX_TEXT};
 use super::{At, Found, Stop, split_lines};
 
 /// The file is one record's JSON.
-pub(super) fn object(reader: &mut dyn BufRead, size: u64, found: &mut Found<'_>) -> Result<(), Stop> {
+pub(super) fn object(reader: &mut dyn BufRead, size: Option<u64>, found: &mut Found<'_>) -> Result<(), Stop> {
     let bytes = up_to_the_bound(reader)?;
     if is_beyond(&bytes) {
-        return Ok(found.refuse(At::File, record::too_large(size.max(bytes.len() as u64)))?);
+        return Ok(found.refuse(At::File, too_large(size, &bytes))?);
     }
     Ok(found.json(At::File, &bytes)?)
 }
 
 /// The file is one record's text.
-pub(super) fn text(reader: &mut dyn BufRead, size: u64, found: &mut Found<'_>) -> Result<(), Stop> {
+pub(super) fn text(reader: &mut dyn BufRead, size: Option<u64>, found: &mut Found<'_>) -> Result<(), Stop> {
     let bytes = up_to_the_bound(reader)?;
     if is_beyond(&bytes) {
-        return Ok(found.refuse(At::File, record::too_large(size.max(bytes.len() as u64)))?);
+        return Ok(found.refuse(At::File, too_large(size, &bytes))?);
     }
     Ok(found.outcome(At::File, record::from_text(found.sub_type, bytes))?)
 }
@@ -40,11 +40,20 @@ pub(super) fn object_or_lines(reader: &mut dyn BufRead, found: &mut Found<'_>) -
 
 /// Whether a line after the first begins as a record does, at the margin: inside of one record printed over several
 /// lines, braces are indented.
-fn has_lines_of_objects(bytes: &[u8]) -> bool {
+pub(super) fn has_lines_of_objects(bytes: &[u8]) -> bool {
     let mut lines = bytes.split(|&byte| byte == b'\n').filter(|line| !record::is_blank(line));
     let first = lines.next();
     let second = lines.next();
     second.is_none() || first.is_none() || second.into_iter().chain(lines).any(|line| line.starts_with(b"{"))
+}
+
+/// Why a file is refused of which so much was read.
+fn too_large(size: Option<u64>, read: &[u8]) -> String {
+    let read = read.len() as u64;
+    match size {
+        Some(size) => record::too_large(size.max(read)),
+        None => format!("more than {MAX_TEXT} bytes, which is the most that a record may have"),
+    }
 }
 
 /// All bytes, or one more than a record may have.

@@ -1,7 +1,7 @@
 //! What became of the records of `ingest`, counted per file, for people and for machines.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ const LINE: usize = 2000;
 pub(super) struct Summary {
     files: Vec<File>,
     refusals: Vec<Value>,
+    left_out: u64,
 }
 
 #[derive(Default)]
@@ -61,7 +62,16 @@ impl Summary {
         Self {
             files: files.iter().map(|path| File { place: place(path), counts: Counts::default() }).collect(),
             refusals: Vec::new(),
+            left_out: 0,
         }
+    }
+
+    /// Counts what is not read of a folder; returns a line about it, safe to print.
+    pub(super) fn left_out(&mut self, folder: &Path, entries: u64) -> String {
+        self.left_out = self.left_out.saturating_add(entries);
+        let (folder, entries_are) = (folder.to_string_lossy(), if entries == 1 { "entry is" } else { "entries are" });
+        escape(&format!("{folder}: {entries} {entries_are} left out (hidden files, links, folders): name them to read them"))
+            .into_owned()
     }
 
     pub(super) fn new_record(&mut self, file: usize) {
@@ -82,6 +92,7 @@ impl Summary {
             self.refusals.push(match at {
                 At::File => json!({ "file": place.file.to_string_lossy(), "reason": reason }),
                 At::Line(line) => json!({ "file": place.file.to_string_lossy(), "line": line, "reason": reason }),
+                At::Mail(mail) => json!({ "file": place.file.to_string_lossy(), "mail": mail, "reason": reason }),
                 At::Element(element) => json!({ "file": place.file.to_string_lossy(), "element": element, "reason": reason }),
             });
         }
@@ -120,6 +131,7 @@ impl Summary {
         set(&mut all, "files", files.collect());
         set(&mut all, "refusals", self.refusals.clone().into());
         set(&mut all, "refusals_left_out", (total.refused - self.refusals.len() as u64).into());
+        set(&mut all, "left_out", self.left_out.into());
         set(&mut all, "error", error.map_or(Value::Null, |error| format!("{error:#}").into()));
         json::write(&all)
     }

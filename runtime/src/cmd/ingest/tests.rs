@@ -188,6 +188,7 @@ fn the_summary_for_machines_adds_up() {
             {"file": "b.json", "element": 2, "reason": "expected a JSON object, found a number"},
         ],
         "refusals_left_out": 0,
+        "left_out": 0,
         "error": null,
     });
     assert_eq!(summary, expected);
