@@ -19,6 +19,8 @@ mod contract;
 mod durability;
 /// Every golden case through the binary.
 mod goldens;
+/// Packed files, folders, mailboxes, long feeds.
+mod ingest_files;
 /// The model of documents, through a component that makes what it is told.
 mod model;
 /// The same through MongoDB.
