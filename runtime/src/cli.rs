@@ -38,6 +38,8 @@ pub enum Command {
     Show(ShowArgs),
     /// Looks at the configuration.
     Config(ConfigArgs),
+    /// Looks at the archive itself.
+    Store(ArchiveArgs),
     /// Shows how filters fare: their records, breakers and costs.
     Status(StatusArgs),
     /// Shows the records that failed, and why.
@@ -93,7 +95,39 @@ pub struct RunArgs {
     /// Attempt every pending record once, then stop. Without it, keep running and pick up new records.
     #[arg(long)]
     pub once: bool,
+    /// Only look: what is pending, what would come of it, how long it would take. Writes nothing.
+    #[arg(long)]
+    pub dry_run: bool,
     /// Print the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The archive itself.
+#[derive(Debug, Args)]
+pub struct ArchiveArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ArchiveCommand,
+}
+
+/// What to do with the archive itself.
+#[derive(Debug, Subcommand)]
+pub enum ArchiveCommand {
+    /// Reads the whole archive and says what it is like, and what to think of before the first run on it. Writes nothing.
+    Check(ArchiveCheckArgs),
+}
+
+/// Checking an archive.
+#[derive(Debug, Args)]
+pub struct ArchiveCheckArgs {
+    /// Also say how many records these filters would take on.
+    #[arg(long, value_name = "F.wasm", num_args = 1..)]
+    pub filters: Vec<PathBuf>,
+    /// The archive.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }

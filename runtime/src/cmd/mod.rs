@@ -1,8 +1,10 @@
 //! The commands: what was typed becomes calls of the parts, and what came out becomes text and an exit code.
 
+mod archive;
 mod build;
 mod config;
 mod dead_letters;
+mod dry_run;
 mod export;
 mod filters;
 mod ingest;
@@ -13,7 +15,7 @@ mod status;
 
 use std::io;
 
-use crate::cli::{Cli, Command, ConfigCommand, DeadLettersCommand};
+use crate::cli::{ArchiveCommand, Cli, Command, ConfigCommand, DeadLettersCommand};
 use crate::exit::Exit;
 use crate::store::StoreError;
 use crate::terminal::escape;
@@ -34,6 +36,9 @@ pub fn main(cli: Cli) -> Exit {
         Some(Command::Show(args)) => show::run(args),
         Some(Command::Config(args)) => match &args.command {
             ConfigCommand::Check(args) => config::check(args),
+        },
+        Some(Command::Store(args)) => match &args.command {
+            ArchiveCommand::Check(args) => archive::check(args),
         },
         Some(Command::Status(args)) => status::run(args),
         Some(Command::DeadLetters(args)) => match &args.command {

@@ -11,12 +11,12 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::json;
 
-use super::{config, filters};
+use super::{archive, config, dry_run, filters};
 use crate::cli::RunArgs;
 use crate::exit::Exit;
 use crate::pipeline::{FilterSummary, Member, Patience, Run, Settings};
 use crate::sandbox::ENGINE;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Access, Store, StoreError};
 use crate::terminal::escape;
 use crate::worker::Launcher;
 
@@ -36,11 +36,20 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     store::check_address(address)?;
     let launcher = Launcher::new().context("cannot tell where this program lies")?;
     let members = filters::load(&launcher, &config)?;
+    if args.dry_run {
+        let store = store::open_with(address, Access::ReadOnly)?;
+        return dry_run::run(store.as_ref(), &members, &launcher, workers, args.json);
+    }
     // A daemon may start before its database does.
     let patience = Patience::new(args.once, &stop);
     let Some(store) = unless_told_to_end(args, &stop, patience.ask(|| store::open(address)))? else {
         return Ok(Exit::Complete);
     };
+    if let Some(undecided) = archive::undecided(&members, &config)
+        && unless_told_to_end(args, &stop, patience.ask(|| archive::has_originals_mapping(store.as_ref())))? == Some(true)
+    {
+        return Err(undecided.into());
+    }
     let run = Run::new(store.as_ref(), &members, Settings { workers, launcher: &launcher, once: args.once, stop: &stop });
     let Some(run) = unless_told_to_end(args, &stop, run)? else { return Ok(Exit::Complete) };
     let Some(pending) = unless_told_to_end(args, &stop, run.pending())? else { return Ok(Exit::Complete) };

@@ -75,11 +75,11 @@ const TOLD_REASONS: usize = 5;
 
 /// Why a filter rejected records, in one run.
 #[derive(Debug, Default)]
-pub(super) struct Reasons(HashMap<String, u64>);
+pub struct Reasons(HashMap<String, u64>);
 
 impl Reasons {
     /// Counts a rejection.
-    pub(super) fn note(&mut self, reason: &str) {
+    pub fn note(&mut self, reason: &str) {
         if let Some(count) = self.0.get_mut(reason) {
             *count += 1;
         } else if self.0.len() < MAX_REASONS {
@@ -88,7 +88,8 @@ impl Reasons {
     }
 
     /// The most frequent reasons, the most frequent first.
-    pub(super) fn most_frequent(&self) -> Vec<(String, u64)> {
+    #[must_use]
+    pub fn most_frequent(&self) -> Vec<(String, u64)> {
         let mut reasons: Vec<(String, u64)> = self.0.iter().map(|(reason, count)| (reason.clone(), *count)).collect();
         reasons.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
         reasons.truncate(TOLD_REASONS);

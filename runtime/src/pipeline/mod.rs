@@ -16,6 +16,7 @@ mod schedule;
 mod turn;
 
 pub use attempt::{attempt, conclude, record_of};
+pub use chatter::Reasons;
 pub use counters::{Counters, Imbalance};
 pub use patience::Patience;
 pub use run::{FilterSummary, Run, RunError, Settings};

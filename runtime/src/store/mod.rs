@@ -5,11 +5,13 @@
 //! written before parents and the marks of progress last. So any number of workers, in any order, with any crash,
 //! reach the same documents.
 
+mod address;
 #[cfg(test)]
 mod contract;
 pub mod mongodb;
 pub mod sqlite;
 mod status;
+mod survey;
 #[cfg(test)]
 mod testing;
 
@@ -18,7 +20,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use self::address::{Access, check_address, open, open_existing, open_with, shown_address};
 pub use self::status::{FilterStatus, Health, OpenBreaker, Outage, Usage};
+pub use self::survey::{Index, Oddities, Raw, Survey};
 use crate::tahoe::{Graph, Hash, Itype, RawDocument};
 use crate::verdict::{Failure, Report};
 
@@ -293,6 +297,25 @@ pub trait Store: Send + Sync {
     /// See [`StoreError`].
     fn status(&self) -> Result<Vec<FilterStatus>, StoreError>;
 
+    /// Reads the whole archive, and says what it is like. Writes nothing.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn survey(&self) -> Result<Survey, StoreError>;
+
+    /// How many pairs of a filter are pending, whether it was ever registered or not; and the first of them, as
+    /// [`Store::claim`] would give them. Writes and holds nothing. Counts, as [`Store::tally`] does.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn peek(&self, filter: &FilterRef, size: ClaimSize) -> Result<(u64, Vec<Work>), StoreError>;
+
+    /// Whether there is any document of this kind and sub-type. Answered by an index.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn has(&self, itype: Itype, sub_type: &str) -> Result<bool, StoreError>;
+
     /// How many submissions there are of each sub-type of raw records. Counts, as [`Store::tally`] does.
     ///
     /// # Errors
@@ -318,66 +341,4 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// See [`StoreError`].
     fn document(&self, hash: Hash) -> Result<Option<String>, StoreError>;
-}
-
-/// Opens the store of that address, `sqlite:PATH` or `mongodb://HOST/DATABASE`, and makes an empty one where there is
-/// none.
-///
-/// # Errors
-/// No such kind of store, or see [`StoreError`].
-pub fn open(uri: &str) -> Result<Box<dyn Store>, StoreError> {
-    open_with(uri, true)
-}
-
-/// As [`open`], for commands that only look: a store that does not exist is an error, and is not made.
-///
-/// # Errors
-/// See [`open`].
-pub fn open_existing(uri: &str) -> Result<Box<dyn Store>, StoreError> {
-    open_with(uri, false)
-}
-
-fn open_with(uri: &str, create: bool) -> Result<Box<dyn Store>, StoreError> {
-    Ok(match kind_of(uri)? {
-        Kind::Sqlite(path) => Box::new(sqlite::SqliteStore::open(path, create)?),
-        Kind::MongoDb => Box::new(mongodb::MongoStore::open(uri, create)?),
-    })
-}
-
-/// Checks that an address is one, without looking for the store.
-///
-/// # Errors
-/// No such kind of store.
-pub fn check_address(uri: &str) -> Result<(), StoreError> {
-    kind_of(uri).map(|_| ())
-}
-
-/// An address as people may see it: without a password, and without options, which may hold secrets too.
-#[must_use]
-pub fn shown_address(uri: &str) -> String {
-    match kind_of(uri) {
-        Ok(Kind::Sqlite(_)) => uri.to_owned(),
-        // What is no address may still hold a password.
-        Ok(Kind::MongoDb) | Err(_) => mongodb::shown(uri),
-    }
-}
-
-/// The kinds of store that an address can name.
-enum Kind<'a> {
-    /// A file.
-    Sqlite(&'a str),
-    /// A server.
-    MongoDb,
-}
-
-fn kind_of(uri: &str) -> Result<Kind<'_>, StoreError> {
-    const FORMS: &str = "use sqlite:PATH, as in sqlite:tahoe.db, or mongodb://HOST/DATABASE";
-    // What follows another scheme is not repeated: it may hold a password.
-    let problem = match uri.split_once(':') {
-        Some(("sqlite", path)) => return Ok(Kind::Sqlite(path)),
-        Some(("mongodb" | "mongodb+srv", rest)) if rest.starts_with("//") => return Ok(Kind::MongoDb),
-        Some((scheme, _)) => format!("{scheme}:… is no kind of store: {FORMS}"),
-        None => format!("{uri:?} is no address of a store: {FORMS}; did you mean sqlite:{uri}?"),
-    };
-    Err(StoreError::Address(problem))
 }

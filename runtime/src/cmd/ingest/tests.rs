@@ -13,9 +13,10 @@ use super::*;
 use crate::cli::{Cli, Command};
 use crate::ingest::Place;
 use crate::store::{
-    ClaimSize, Committed, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, Settled, SubmissionKey, Tally, Usage, Work,
+    ClaimSize, Committed, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, Settled, SubmissionKey, Survey, Tally, Usage,
+    Work,
 };
-use crate::tahoe::{Hash, RawDocument};
+use crate::tahoe::{Hash, Itype, RawDocument};
 
 /// A store that takes records, and fails as often as it is told to.
 #[derive(Default)]
@@ -87,6 +88,18 @@ impl Store for Memory {
     }
 
     fn status(&self) -> Result<Vec<FilterStatus>, StoreError> {
+        unimplemented()
+    }
+
+    fn survey(&self) -> Result<Survey, StoreError> {
+        unimplemented()
+    }
+
+    fn peek(&self, _: &FilterRef, _: ClaimSize) -> Result<(u64, Vec<Work>), StoreError> {
+        unimplemented()
+    }
+
+    fn has(&self, _: Itype, _: &str) -> Result<bool, StoreError> {
         unimplemented()
     }
 

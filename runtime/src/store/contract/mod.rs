@@ -3,6 +3,7 @@
 
 mod claims;
 mod health;
+mod looking;
 
 use std::collections::HashSet;
 
@@ -15,7 +16,8 @@ use super::testing::{
     ALL, FILTER, done, event, exported, failed, filter, graph, key, login, number, object, record, settle_all, settled, text,
 };
 use super::{
-    Archived, ClaimSize, Committed, ExportQuery, NewRecord, Settled, Store, StoreError, SubmissionKey, Tally, Verdict, Work,
+    Access, Archived, ClaimSize, Committed, ExportQuery, NewRecord, Settled, Store, StoreError, SubmissionKey, Tally, Verdict,
+    Work,
 };
 use crate::answer::{Answer, Session};
 use crate::tahoe::{Body, Category, Document, Graph, Hash, Itype};
@@ -35,7 +37,7 @@ type Named = (&'static str, fn(Make<'_>));
 /// All that follows, in one go, so that a server is started once.
 #[expect(clippy::print_stdout, reason = "says in the test's output which law is looked at")]
 pub(in crate::store) fn run(make: Make<'_>, cases: u32) {
-    let named: [Named; 15] = [
+    let named: [Named; 16] = [
         ("archiving", archiving_again_adds_nothing),
         ("collision at ingestion", a_record_of_another_kind_is_refused_alone),
         ("organisations", organisations_share_documents_and_have_their_events),
@@ -45,6 +47,7 @@ pub(in crate::store) fn run(make: Make<'_>, cases: u32) {
         ("verdicts", failed_may_yet_be_done_and_done_stays),
         ("statistics", health::what_filters_cost_adds_up_and_how_they_fare_is_as_last_noted),
         ("records", health::a_record_is_found_whatever_became_of_it),
+        ("looking", looking::looking_tells_what_is_there_and_changes_nothing),
         ("tally", claims::the_tally_adds_up),
         ("claims", claims::claims_come_oldest_first_and_never_overlap),
         ("bytes", claims::a_claim_ends_at_its_bytes),
@@ -344,7 +347,7 @@ pub(in crate::store) struct Embedded(tempfile::TempDir);
 
 impl Archive for Embedded {
     fn open(&self) -> Box<dyn Store> {
-        Box::new(SqliteStore::open(self.0.path().join("tahoe.db").to_str().unwrap(), true).unwrap())
+        Box::new(SqliteStore::open(self.0.path().join("tahoe.db").to_str().unwrap(), Access::Create).unwrap())
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn take(
     while !found.is_empty() {
         let before = bytes;
         let part = found.get(..length.min(found.len())).unwrap_or_default();
-        let read = match read(server, part, now) {
+        let read = match read(server, part, now, Arrival::Keep) {
             Ok(read) => read,
             Err(error) => {
                 queue.rest.append(&mut found);
@@ -68,10 +68,25 @@ pub(super) fn record(server: &Server, key: &SubmissionKey, now: f64) -> Result<O
         Mark::Submission(id) => (Source::Submission, Bson::String(id.clone())),
     };
     let candidate = Candidate { key: key.clone(), at: Bson::Null, id, source, marked: false };
-    Ok(read(server, &[(candidate, target)], now)?.pop().flatten())
+    Ok(read(server, &[(candidate, target)], now, Arrival::Keep)?.pop().flatten())
 }
 
-fn read(server: &Server, part: &[(Candidate, Target)], now: f64) -> Result<Vec<Option<Work>>, StoreError> {
+/// What becomes of the time that a record without one gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// It is written down.
+    Keep,
+    /// Nothing is written.
+    Guess,
+}
+
+/// The records of these, in order; `None` for a document that is gone.
+pub(super) fn read(
+    server: &Server,
+    part: &[(Candidate, Target)],
+    now: f64,
+    arrival: Arrival,
+) -> Result<Vec<Option<Work>>, StoreError> {
     let record_of = |(candidate, target): &(Candidate, Target)| match candidate.source {
         Source::Instance => candidate.id.clone(),
         Source::Submission => target.raw.clone(),
@@ -99,32 +114,44 @@ fn read(server: &Server, part: &[(Candidate, Target)], now: f64) -> Result<Vec<O
             Source::Submission => by_id(&submissions, &both.0.id).and_then(|at| submissions.get(at)),
         };
         work.push(match record.zip(own) {
-            Some((record, own)) => Some(assemble(server, &both.0, record, own, now)?),
+            Some((record, own)) => Some(assemble(server, &both.0, record, own, (now, arrival))?),
             None => None,
         });
     }
     Ok(work)
 }
 
-fn assemble(server: &Server, candidate: &Candidate, record: &Document, own: &Document, now: f64) -> Result<Work, StoreError> {
+fn assemble(
+    server: &Server,
+    candidate: &Candidate,
+    record: &Document,
+    own: &Document,
+    (now, arrival): (f64, Arrival),
+) -> Result<Work, StoreError> {
     let timezone = reading::text(own.get("timezone"));
     Ok(Work {
         key: candidate.key.clone(),
         sub_type: reading::text(record.get("sub_type")),
         data: json::write(&record.get("data").map_or(serde_json::Value::Null, reading::value)),
         timezone: if timezone.is_empty() { "UTC".to_owned() } else { timezone },
-        received_at: received_at(server, candidate, own, now)?,
+        received_at: received_at(server, candidate, own, (now, arrival))?,
     })
 }
 
 /// When a record arrived. One that says so neither itself nor by its `_id` gets a time, once, before any filter sees
 /// it: an answer must be the same whenever it is computed.
-fn received_at(server: &Server, candidate: &Candidate, own: &Document, now: f64) -> Result<f64, StoreError> {
+fn received_at(
+    server: &Server,
+    candidate: &Candidate,
+    own: &Document,
+    (now, arrival): (f64, Arrival),
+) -> Result<f64, StoreError> {
     if let Some(time) = reading::number(own.get("received_at")) {
         return Ok(time);
     }
     match &candidate.id {
         Bson::ObjectId(id) if reading::time_of(id) <= now + AHEAD => return Ok(reading::time_of(id)),
+        _ if arrival == Arrival::Guess => return Ok(now),
         _ => {}
     }
     let collection = candidate.source.collection();

@@ -7,7 +7,7 @@ use super::server::{INSTANCE, LEDGER, SUBMISSION, Server};
 use crate::store::StoreError;
 
 /// Collection, name, keys.
-fn wanted() -> Vec<(&'static str, &'static str, Document)> {
+pub(super) fn wanted() -> Vec<(&'static str, &'static str, Document)> {
     vec![
         // Joins, `document`, and exports, which are sorted by it.
         (INSTANCE, "_hash_1", doc! { "_hash": 1 }),

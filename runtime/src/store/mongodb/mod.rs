@@ -32,6 +32,9 @@ mod server;
 #[cfg(test)]
 mod sharing_tests;
 mod submissions;
+mod survey;
+#[cfg(test)]
+mod survey_tests;
 mod sweep;
 mod tally;
 #[cfg(test)]
@@ -52,10 +55,10 @@ use self::lease::{Clock, Keeper, Leases};
 use self::pending::Queue;
 use self::server::{FILTER, INSTANCE, Server, Update};
 use super::{
-    Archived, ClaimSize, Committed, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, NewRecord, Settled, Store,
-    StoreError, SubmissionKey, Tally, Usage, Work,
+    Access, Archived, ClaimSize, Committed, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, NewRecord, Settled, Store,
+    StoreError, SubmissionKey, Survey, Tally, Usage, Work,
 };
-use crate::tahoe::Hash;
+use crate::tahoe::{Hash, Itype};
 
 /// An archive on a MongoDB server.
 pub struct MongoStore {
@@ -71,14 +74,14 @@ pub struct MongoStore {
 }
 
 impl MongoStore {
-    /// Connects to an archive; makes the indexes that are missing if `create` is set, and refuses a database without
-    /// an archive if not.
+    /// Connects to an archive; makes the indexes that are missing if it may, and refuses a database without an archive if
+    /// not.
     ///
     /// # Errors
     /// The address is none, the server is out of reach or does not let us in. The password is in no error.
-    pub fn open(uri: &str, create: bool) -> Result<Self, StoreError> {
+    pub fn open(uri: &str, access: Access) -> Result<Self, StoreError> {
         let server = Server::connect(uri)?;
-        if create {
+        if access == Access::Create {
             indexes::ensure(&server)?;
         } else if !server.has_collection(INSTANCE)? {
             return Err(server.refuse(&format!("has no collection `{INSTANCE}`: there is no archive in that database")));
@@ -254,6 +257,18 @@ impl Store for MongoStore {
 
     fn status(&self) -> Result<Vec<FilterStatus>, StoreError> {
         health::status(&self.server)
+    }
+
+    fn survey(&self) -> Result<Survey, StoreError> {
+        survey::survey(&self.server)
+    }
+
+    fn peek(&self, filter: &FilterRef, size: ClaimSize) -> Result<(u64, Vec<Work>), StoreError> {
+        survey::peek(&self.server, filter, size, now())
+    }
+
+    fn has(&self, itype: Itype, sub_type: &str) -> Result<bool, StoreError> {
+        survey::has(&self.server, itype, sub_type)
     }
 
     fn archived(&self) -> Result<BTreeMap<String, u64>, StoreError> {

@@ -112,6 +112,13 @@ impl Server {
         Ok(names.map_err(|error| self.failed(&error))?.iter().any(|found| found == name))
     }
 
+    /// The indexes of a collection that is there, as the server describes them. No collection has more than 64.
+    pub(super) fn indexes(&self, collection: &str) -> Result<Vec<Document>, StoreError> {
+        let reply = self.command(doc! { "listIndexes": collection })?;
+        let batch = reply.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
+        Ok(batch.map(Vec::as_slice).unwrap_or_default().iter().filter_map(Bson::as_document).cloned().collect())
+    }
+
     /// Raw bytes: a document that others wrote badly is then a fault of that document, not of the cursor.
     fn collection(&self, name: &str) -> Collection<RawDocumentBuf> {
         self.database.collection(name)

@@ -11,7 +11,7 @@ use super::server::Server;
 use super::testing::{Process, Scratch, registered, say};
 use super::{MongoStore, lease};
 use crate::store::testing::{ALL, FILTER, done, exported, filter, key, login, record, settle_all};
-use crate::store::{ClaimSize, Committed, Store, StoreError, Tally};
+use crate::store::{Access, ClaimSize, Committed, Store, StoreError, Tally};
 use crate::tahoe::Category;
 
 /// A clock that stands still unless told.
@@ -169,7 +169,7 @@ fn a_server_that_was_away_is_an_outage_and_nothing_else() {
     };
     let port = process.port;
     let uri = format!("mongodb://127.0.0.1:{port}/tahoe_db?serverSelectionTimeoutMS=500");
-    let store = MongoStore::open(&uri, true).unwrap();
+    let store = MongoStore::open(&uri, Access::Create).unwrap();
     store.ingest(&[record("cowrie", 0, "org-one"), record("cowrie", 1, "org-one")]).unwrap();
     store.register(&filter(FILTER, &["cowrie"])).unwrap();
     let work = store.claim(FILTER, ALL).unwrap();
@@ -180,7 +180,7 @@ fn a_server_that_was_away_is_an_outage_and_nothing_else() {
         assert!(matches!(error, StoreError::Transient(_)), "{error}");
         assert!(matches!(store.claim(FILTER, ALL), Err(StoreError::Transient(_))));
     }
-    assert!(matches!(MongoStore::open(&uri, true), Err(StoreError::Transient(_))));
+    assert!(matches!(MongoStore::open(&uri, Access::Create), Err(StoreError::Transient(_))));
     let _again = Process::start(folder.path(), port).unwrap();
     // The claims are still held: the same batch goes through.
     let mut tries = 0;
@@ -202,7 +202,7 @@ fn a_server_that_was_away_is_an_outage_and_nothing_else() {
 #[ignore = "started by the next one"]
 fn a_runtime_that_may_be_killed() {
     let Ok(uri) = std::env::var("TAHOE_TEST_CHILD_URI") else { return };
-    let store = MongoStore::open(&uri, false).unwrap();
+    let store = MongoStore::open(&uri, Access::Existing).unwrap();
     store.register(&filter(FILTER, &["cowrie"])).unwrap();
     loop {
         let work = store.claim_to_the_end(FILTER, ClaimSize { records: 5, ..ALL }).unwrap();

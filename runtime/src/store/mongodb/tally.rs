@@ -77,12 +77,16 @@ pub(super) fn archived(server: &Server) -> Result<BTreeMap<String, u64>, StoreEr
     Ok(counts)
 }
 
-/// Reads all three collections once, side by side in the order of hashes: exact, and in little memory. `None` if the
-/// filter was never registered.
+/// Counts for a filter as it was last registered. `None` if it never was.
 pub(super) fn tally(server: &Server, filter: Uuid) -> Result<Option<Tally>, StoreError> {
     let registered = server.find(FILTER, doc! { "_id": filter.to_string() }, Document::new())?;
     let Some(registered) = registered.first() else { return Ok(None) };
-    let read = doc! { "$in": reading::texts(registered.get("accepts")) };
+    tally_of(server, filter, reading::texts(registered.get("accepts"))).map(Some)
+}
+
+/// Reads all three collections once, side by side in the order of hashes: exact, and in little memory.
+pub(super) fn tally_of(server: &Server, filter: Uuid, accepts: Vec<String>) -> Result<Tally, StoreError> {
+    let read = doc! { "$in": accepts };
     let name = filter.to_string();
     let raws = doc! { "itype": Itype::Raw.name(), "sub_type": read.clone(), "_valid": { "$ne": false } };
     let mut raws = Stream::open(server, INSTANCE, raws, "_hash", doc! { "orgid": 1, "filters": 1 })?;
@@ -111,5 +115,5 @@ pub(super) fn tally(server: &Server, filter: Uuid) -> Result<Option<Tally>, Stor
             }
         }
     }
-    Ok(Some(tally))
+    Ok(tally)
 }

@@ -12,9 +12,9 @@ use mongodb::bson::{Document, doc};
 use mongodb::sync::{Client, Collection, Database};
 
 use super::MongoStore;
-use crate::store::Store;
 use crate::store::contract::Archive;
 use crate::store::testing::{FILTER, filter};
+use crate::store::{Access, Store};
 
 /// A server process that ends when this is dropped, or the test process ends in whatever way: it then sees its input
 /// closed.
@@ -135,7 +135,7 @@ impl Scratch {
     }
 
     pub(super) fn store(&self) -> MongoStore {
-        MongoStore::open(&self.uri, true).unwrap()
+        MongoStore::open(&self.uri, Access::Create).unwrap()
     }
 
     /// The archive as others see it.

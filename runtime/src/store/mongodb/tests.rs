@@ -11,7 +11,7 @@ use super::testing::{Scratch, registered};
 use super::{MongoStore, lease, references};
 use crate::store::contract::{self, Archive};
 use crate::store::testing::{ALL, FILTER, done, exported, failed, filter, key, login, number, record, settle_all};
-use crate::store::{Archived, ClaimSize, Committed, NewRecord, Store, StoreError, SubmissionKey, Tally, Work};
+use crate::store::{Access, Archived, ClaimSize, Committed, NewRecord, Store, StoreError, SubmissionKey, Tally, Work};
 use crate::tahoe::{Category, RawDocument};
 use crate::verdict::FailureKind;
 
@@ -353,9 +353,11 @@ fn references_beyond_what_a_document_holds_lie_beside_it_and_an_export_has_them_
 #[test]
 fn a_database_without_an_archive_is_not_made_by_looking() {
     let Some(scratch) = Scratch::new() else { return };
-    assert!(matches!(MongoStore::open(scratch.uri(), false), Err(StoreError::Permanent(text)) if text.contains("`instance`")));
+    assert!(
+        matches!(MongoStore::open(scratch.uri(), Access::Existing), Err(StoreError::Permanent(text)) if text.contains("`instance`"))
+    );
     scratch.insert(&[original(0, "org-one")]);
-    let store = MongoStore::open(scratch.uri(), false).unwrap();
+    let store = MongoStore::open(scratch.uri(), Access::Existing).unwrap();
     assert_eq!(exported(&store).lines().count(), 1);
     let key = SubmissionKey { raw: original(0, "").get_str("_hash").unwrap().parse().unwrap(), orgid: "org-one".to_owned() };
     assert!(store.commit(FILTER, &[failed(key, "not registered")]).is_err());

@@ -146,8 +146,8 @@ fn load(statement: &mut CachedStatement<'_>, id: i64) -> rusqlite::Result<(Work,
 }
 
 /// The record of a submission's row.
-pub(super) fn record(connection: &Connection, held: Held) -> rusqlite::Result<Work> {
-    Ok(load(&mut connection.prepare_cached(LOAD)?, held.submission)?.0)
+pub(super) fn record(connection: &Connection, submission: i64) -> rusqlite::Result<Work> {
+    Ok(load(&mut connection.prepare_cached(LOAD)?, submission)?.0)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::InFile;
 use super::schema;
-use crate::store::StoreError;
+use crate::store::{Access, StoreError};
 
 /// How long a statement waits for another process before it is told that the file is busy.
 const BUSY: Duration = Duration::from_secs(10);
@@ -24,8 +24,8 @@ const CHECKPOINT_PAGES: i64 = 8 * 1024;
 /// Every statement that a connection prepares stays prepared.
 const STATEMENTS: usize = 64;
 
-/// Opens the database for writing, with its tables.
-pub(super) fn open(path: &str, create: bool) -> Result<(Connection, InFile), StoreError> {
+/// Opens the database, with its tables.
+pub(super) fn open(path: &str, access: Access) -> Result<(Connection, InFile), StoreError> {
     let given = InFile::new(PathBuf::from(path));
     if path.is_empty() || path == ":memory:" {
         return Err(StoreError::Permanent("`sqlite:` wants the path of a file, as in sqlite:tahoe.db".to_owned()));
@@ -34,17 +34,26 @@ pub(super) fn open(path: &str, create: bool) -> Result<(Connection, InFile), Sto
     let absolute = std::path::absolute(Path::new(path)).map_err(|e| given.refuse(&format!("is no usable path: {e}")))?;
     match absolute.try_exists() {
         Err(e) => return Err(given.refuse(&format!("cannot be looked at: {e}"))),
-        Ok(false) if !create => {
+        Ok(false) if access != Access::Create => {
             return Err(given.refuse("does not exist: give the database of an earlier run, or ingest records first"));
         }
         Ok(true) if absolute.is_dir() => return Err(given.refuse("is a folder: give the path of a file")),
         Ok(_) => {}
     }
     let file = InFile::new(absolute);
-    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | match access {
+            Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+            Access::Existing => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Access::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        };
     let mut connection = Connection::open_with_flags(file.path(), flags).map_err(|e| file.error(e))?;
     connection.busy_timeout(BUSY).map_err(|e| file.error(e))?;
+    if access == Access::ReadOnly {
+        schema::check(&connection, &file)?;
+        set_up(&connection, READER_CACHE_KIB).map_err(|e| file.error(e))?;
+        return Ok((connection, file));
+    }
     // Before anything is changed: the file may be another application's.
     schema::prepare(&mut connection, &file)?;
     if connection.is_readonly("main").map_err(|e| file.error(e))? {
@@ -62,8 +71,12 @@ pub(super) fn open(path: &str, create: bool) -> Result<(Connection, InFile), Sto
 }
 
 /// Opens a second connection that only reads.
-pub(super) fn open_reader(file: &InFile) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+pub(super) fn open_reader(file: &InFile, access: Access) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | match access {
+            Access::Create | Access::Existing => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Access::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        };
     let connection = Connection::open_with_flags(file.path(), flags).map_err(|e| file.error(e))?;
     let configure = || {
         connection.busy_timeout(BUSY)?;
@@ -115,10 +128,10 @@ mod tests {
 
     use super::super::SqliteStore;
     use super::super::testing::{ALL, FILTER, Scratch, exported, filter, record, settle_all};
-    use crate::store::{Archived, Store as _, StoreError, open, open_existing};
+    use crate::store::{Access, Archived, Store as _, StoreError, open, open_existing};
 
-    fn refusal(path: &std::path::Path, create: bool) -> String {
-        match SqliteStore::open(path.to_str().unwrap(), create) {
+    fn refusal(path: &std::path::Path, access: Access) -> String {
+        match SqliteStore::open(path.to_str().unwrap(), access) {
             Err(StoreError::Permanent(message)) => {
                 assert!(message.contains(path.to_str().unwrap()), "{message}");
                 message
@@ -134,7 +147,7 @@ mod tests {
         for text in ["short", &"text ".repeat(10_000)] {
             let path = folder.path().join("notes.txt");
             std::fs::write(&path, text).unwrap();
-            assert!(refusal(&path, true).contains("is not a SQLite database"));
+            assert!(refusal(&path, Access::Create).contains("is not a SQLite database"));
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
     }
@@ -147,7 +160,7 @@ mod tests {
             let _ = std::fs::remove_file(&path);
             Connection::open(&path).unwrap().execute_batch(sql).unwrap();
             let before = std::fs::read(&path).unwrap();
-            assert!(refusal(&path, true).contains("another application"));
+            assert!(refusal(&path, Access::Create).contains("another application"));
             assert_eq!(std::fs::read(&path).unwrap(), before);
         }
     }
@@ -157,7 +170,7 @@ mod tests {
         let scratch = Scratch::new();
         let path = scratch.path();
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
-        let message = refusal(std::path::Path::new(&path), true);
+        let message = refusal(std::path::Path::new(&path), Access::Create);
         assert!(message.contains("newer version") && message.contains("999"), "{message}");
     }
 
@@ -178,14 +191,14 @@ mod tests {
     fn a_file_that_is_not_there_is_made_only_if_asked_for() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("absent.db");
-        assert!(refusal(&path, false).contains("does not exist"));
+        assert!(refusal(&path, Access::Existing).contains("does not exist"));
         assert!(!path.exists());
         let uri = format!("sqlite:{}", path.display());
         assert!(open_existing(&uri).is_err());
         assert!(open(&uri).is_ok());
         assert!(open_existing(&uri).is_ok());
-        assert!(refusal(folder.path(), true).contains("is a folder"));
-        assert!(refusal(&folder.path().join("no").join("folder.db"), true).contains("cannot be opened"));
+        assert!(refusal(folder.path(), Access::Create).contains("is a folder"));
+        assert!(refusal(&folder.path().join("no").join("folder.db"), Access::Create).contains("cannot be opened"));
     }
 
     #[test]
@@ -206,12 +219,12 @@ mod tests {
             for n in 0..6 {
                 let path = &path;
                 scope.spawn(move || {
-                    let store = SqliteStore::open(path, true).unwrap();
+                    let store = SqliteStore::open(path, Access::Create).unwrap();
                     assert_eq!(store.ingest(&[record("cowrie", n, "org-one")]).unwrap(), [Archived::New]);
                 });
             }
         });
-        let store = SqliteStore::open(&path, false).unwrap();
+        let store = SqliteStore::open(&path, Access::Existing).unwrap();
         store.register(&filter(FILTER, &["cowrie"])).unwrap();
         assert_eq!(store.claim(FILTER, ALL).unwrap().len(), 6);
     }

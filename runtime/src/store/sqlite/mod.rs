@@ -16,6 +16,7 @@ mod join;
 mod known;
 mod ledger;
 mod schema;
+mod survey;
 #[cfg(test)]
 mod testing;
 
@@ -32,16 +33,17 @@ use self::error::InFile;
 use self::export::ExportError;
 use self::known::Known;
 use super::{
-    Archived, ClaimSize, Committed, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, NewRecord, Settled, Store,
-    StoreError, SubmissionKey, Tally, Usage, Work,
+    Access, Archived, ClaimSize, Committed, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, NewRecord, Settled, Store,
+    StoreError, SubmissionKey, Survey, Tally, Usage, Work,
 };
-use crate::tahoe::Hash;
+use crate::tahoe::{Hash, Itype};
 
 /// An archive in one file.
 ///
 /// Locks are taken in the order of the fields, and none is held while a filter runs.
 pub struct SqliteStore {
     file: InFile,
+    access: Access,
     claims: Mutex<Claims>,
     reader: Mutex<Connection>,
     writer: Mutex<Writer>,
@@ -55,14 +57,15 @@ struct Writer {
 }
 
 impl SqliteStore {
-    /// Opens an archive, or makes an empty one if `create` is set and there is no file.
+    /// Opens an archive, or makes an empty one if it may and there is no file.
     ///
     /// # Errors
     /// The file cannot be used: another application's, of a newer version, no database, not writable, not there.
-    pub fn open(path: &str, create: bool) -> Result<Self, StoreError> {
-        let (connection, file) = connect::open(path, create)?;
-        let reader = connect::open_reader(&file)?;
+    pub fn open(path: &str, access: Access) -> Result<Self, StoreError> {
+        let (connection, file) = connect::open(path, access)?;
+        let reader = connect::open_reader(&file, access)?;
         Ok(Self {
+            access,
             claims: Mutex::default(),
             reader: Mutex::new(reader),
             writer: Mutex::new(Writer { connection, known: None }),
@@ -163,7 +166,8 @@ impl Store for SqliteStore {
 
     fn record(&self, key: &SubmissionKey) -> Result<Option<Work>, StoreError> {
         let reader = lock(&self.reader);
-        let found = ledger::submission(&reader, key).and_then(|held| held.map(|held| claims::record(&reader, held)).transpose());
+        let found = ledger::submission(&reader, key)
+            .and_then(|held| held.map(|held| claims::record(&reader, held.submission)).transpose());
         found.map_err(|e| self.failed(e))
     }
 
@@ -180,6 +184,21 @@ impl Store for SqliteStore {
         reader.unchecked_transaction().and_then(|transaction| health::status(&transaction)).map_err(|e| self.failed(e))
     }
 
+    fn survey(&self) -> Result<Survey, StoreError> {
+        let reader = lock(&self.reader);
+        reader.unchecked_transaction().and_then(|transaction| survey::survey(&transaction)).map_err(|e| self.failed(e))
+    }
+
+    fn peek(&self, filter: &FilterRef, size: ClaimSize) -> Result<(u64, Vec<Work>), StoreError> {
+        let reader = lock(&self.reader);
+        let peeked = reader.unchecked_transaction().and_then(|transaction| survey::peek(&transaction, filter, size));
+        peeked.map_err(|e| self.failed(e))
+    }
+
+    fn has(&self, itype: Itype, sub_type: &str) -> Result<bool, StoreError> {
+        survey::has(&lock(&self.reader), itype, sub_type).map_err(|e| self.failed(e))
+    }
+
     fn archived(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         ledger::archived(&lock(&self.reader)).map_err(|e| self.failed(e))
     }
@@ -190,7 +209,7 @@ impl Store for SqliteStore {
 
     fn export(&self, query: &ExportQuery, sink: &mut dyn FnMut(&str) -> std::io::Result<()>) -> Result<u64, StoreError> {
         // Its own connection: an export takes long, and others read meanwhile.
-        let connection = connect::open_reader(&self.file)?;
+        let connection = connect::open_reader(&self.file, self.access)?;
         export::export(&connection, query, sink).map_err(|e| match e {
             ExportError::Sqlite(e) => self.failed(e),
             ExportError::Sink(e) => StoreError::Permanent(format!("the export could not be written: {e}")),

@@ -54,6 +54,14 @@ pub(super) fn prepare(connection: &mut Connection, file: &InFile) -> Result<(), 
     transaction.commit().map_err(|e| file.error(e))
 }
 
+/// Checks that the file is an archive that this version can read. Touches nothing.
+pub(super) fn check(connection: &Connection, file: &InFile) -> Result<(), StoreError> {
+    match owner(connection, file)? {
+        Owner::Us | Owner::UsBefore => Ok(()),
+        Owner::Nobody => Err(file.refuse("is empty: there is no archive in it")),
+    }
+}
+
 fn owner(connection: &Connection, file: &InFile) -> Result<Owner, StoreError> {
     let look = || {
         let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;

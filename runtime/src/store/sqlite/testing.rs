@@ -4,7 +4,7 @@ use super::SqliteStore;
 pub(super) use crate::store::testing::{
     ALL, FILTER, done, event, exported, failed, filter, graph, key, login, number, object, record, settle_all, settled, text,
 };
-use crate::store::{NewRecord, Store as _};
+use crate::store::{Access, NewRecord, Store as _};
 
 /// A store in a folder that is removed with it.
 pub(super) struct Scratch {
@@ -15,7 +15,7 @@ pub(super) struct Scratch {
 impl Scratch {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(folder.path().join("tahoe.db").to_str().unwrap(), true).unwrap();
+        let store = SqliteStore::open(folder.path().join("tahoe.db").to_str().unwrap(), Access::Create).unwrap();
         Self { store, folder }
     }
 
@@ -25,7 +25,7 @@ impl Scratch {
 
     /// As another process, or this one started again.
     pub(super) fn another(&self) -> SqliteStore {
-        SqliteStore::open(&self.path(), false).unwrap()
+        SqliteStore::open(&self.path(), Access::Existing).unwrap()
     }
 
     /// With this many records of one sub-type, and a filter that reads it.
