@@ -77,3 +77,20 @@ fn sightings_become_the_golden_documents() {
 fn pieces_of_honeypot_records_become_the_golden_sightings() {
     run_all("sighting/sighting-honeypot.json", 24);
 }
+
+#[test]
+fn feeds_of_openphish_become_the_golden_documents() {
+    run_all("openphish_feed/openphish_feed.json", 3);
+    run_all("openphish_feed/openphish-community.json", 1);
+    run_all("openphish_feed/feed-bad-rows.json", 1);
+    run_all("openphish_feed/feed-rejected.json", 4);
+}
+
+#[test]
+fn feeds_of_phishtank_become_the_golden_documents() {
+    run_all("phishtank_feed/phishtank_feed.json", 3);
+    run_all("phishtank_feed/phishtank_json.json", 1);
+    run_all("phishtank_feed/phishtank_csv.json", 1);
+    run_all("phishtank_feed/phishtank-entry.json", 2);
+    run_all("phishtank_feed/feed-bad-rows.json", 1);
+}
