@@ -64,5 +64,5 @@ build_runtime() {
 
 build_filters() {
     say "building the filters"
-    "$runtime" build filters/cowrie filters/sighting filters/openphish_feed filters/phishtank_feed --output filters
+    "$runtime" build filters/cowrie filters/sighting filters/email filters/openphish_feed filters/phishtank_feed --output filters
 }

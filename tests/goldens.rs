@@ -94,3 +94,8 @@ fn feeds_of_phishtank_become_the_golden_documents() {
     run_all("phishtank_feed/phishtank-entry.json", 2);
     run_all("phishtank_feed/feed-bad-rows.json", 1);
 }
+
+#[test]
+fn mails_become_the_golden_documents() {
+    run_all("email/email.json", 27);
+}
