@@ -29,7 +29,7 @@ pub(crate) fn by_hash(documents: impl IntoIterator<Item = BTreeMap<String, Value
     documents.into_iter().map(|document| (document["_hash"].to_string(), document)).collect()
 }
 
-fn run(name: &str, case: &Value) {
+fn run(name: &str, case: &Value, options: &[&str]) {
     let raw = &case["raw"];
     let text = |field: &str| raw[field].as_str().unwrap();
     let archive = Archive::new();
@@ -37,7 +37,7 @@ fn run(name: &str, case: &Value) {
     let received_at = raw["received_at"].to_string();
     let more = ["--format", "json", "--timezone", text("timezone"), "--received-at", &received_at];
     archive.ingest(&file, text("sub_type"), text("orgid"), &more).expect(0);
-    let summary = archive.run(&[filter(case["filter"].as_str().unwrap())], &[]).expect(0).json();
+    let summary = archive.run(&[filter(case["filter"].as_str().unwrap())], options).expect(0).json();
     let verdict = case["verdict"].as_str().unwrap();
     assert_eq!(summary["filters"][0][verdict], 1, "{name}: {summary}");
 
@@ -50,11 +50,15 @@ fn run(name: &str, case: &Value) {
 
 /// Runs all cases of a file; `count` keeps a file that lost some from passing.
 fn run_all(path: &str, count: usize) {
+    run_all_with(path, count, &[]);
+}
+
+fn run_all_with(path: &str, count: usize, options: &[&str]) {
     let cases = fixture(path);
     let cases = cases.as_array().unwrap();
     assert_eq!(cases.len(), count, "{path}");
     for (index, case) in cases.iter().enumerate() {
-        run(&format!("{path}, case {index}"), case);
+        run(&format!("{path}, case {index}"), case, options);
     }
 }
 
@@ -66,6 +70,11 @@ fn cowrie_records_become_the_golden_documents() {
 #[test]
 fn cowrie_records_in_a_filebeat_envelope_become_the_golden_documents() {
     run_all("cowrie/cowrie-filebeat.json", 2);
+}
+
+#[test]
+fn cowrie_records_become_the_documents_of_the_analytics_module_if_so_chosen() {
+    run_all_with("cowrie/cowrie-cybexp-2021.json", 26, &["--option", "cowrie.compat=cybexp-2021"]);
 }
 
 #[test]

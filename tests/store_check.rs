@@ -74,4 +74,9 @@ fn an_archive_of_the_originals_mapping_needs_a_word_of_the_operator() {
     archive.run(&[test_filter("constructor")], &[]).expect(0);
     let checked = runtime(["store", "check", "--store", &archive.store()]).expect(3);
     assert!(checked.out.contains("sesnor") && checked.out.contains("--option FILTER.compat"), "{}", checked.out);
+    let refused = archive.run(&[filter("cowrie")], &[]).expect(2).err;
+    assert!(refused.contains("--option cowrie.compat=VALUE, VALUE being none or cybexp-2021"), "{refused}");
+    archive.run(&[filter("cowrie")], &["--option", "cowrie.compat=cybexp-2021"]).expect(0);
+    // A filter that has no such option does not care.
+    archive.run(&[filter("sighting")], &[]).expect(0);
 }

@@ -1,20 +1,23 @@
 //! An answer in the making: the record's session, and its one event.
 
 use cowrie_event::{Endpoint, Event};
-use filter_sdk::{Answer, Category, Host, Node, Object, Record, Rejection, Scalar, Session, net};
+use filter_sdk::{Answer, Category, Host, Node, Object, Record, Rejection, Scalar, Session, Value, net};
+
+use crate::compat::Mapping;
 
 /// The answer to one record so far.
 pub(crate) struct Draft<'a> {
     pub(crate) event: &'a Event<'a>,
     pub(crate) fields: &'a Object<'a>,
     pub(crate) host: &'a Host,
+    pub(crate) mapping: Mapping,
     pub(crate) answer: Answer,
     session: Session,
 }
 
 impl<'a> Draft<'a> {
     /// Begins with the session, to which every record belongs. Session ids are unique only for their sensor.
-    pub(crate) fn new(record: &Record, event: &'a Event<'a>, host: &'a Host) -> Result<Self, Rejection> {
+    pub(crate) fn new(record: &Record, event: &'a Event<'a>, host: &'a Host, mapping: Mapping) -> Result<Self, Rejection> {
         let mut answer = Answer::new(record.limits());
         let id = event
             .fields
@@ -22,10 +25,10 @@ impl<'a> Draft<'a> {
             .ok_or_else(|| Rejection::new("expected `session`, which is absent, null or empty"))?;
         let mut key = vec![answer.attribute("sessionid", id)];
         if let Some(sensor) = event.fields.filled_text("sensor")? {
-            key.push(answer.attribute("sensor", sensor));
+            key.push(answer.attribute(mapping.sensor(), sensor));
         }
         let session = answer.session("cowrie_session", &key);
-        Ok(Self { event, fields: &event.fields, host, answer, session })
+        Ok(Self { event, fields: &event.fields, host, mapping, answer, session })
     }
 
     pub(crate) fn session_began(&mut self) {
@@ -74,7 +77,10 @@ impl<'a> Draft<'a> {
     /// Adds the event of these children, `malicious` among them or below; the attacker ends both lists.
     pub(crate) fn event(&mut self, sub_type: &str, mut children: Vec<Node>, mut malicious: Vec<Node>) {
         if let Some(ip) = self.event.attacker() {
-            let address = self.attribute(net::ip_sub_type(ip), net::ip_text(ip));
+            let address = match self.fields.get("src_ip") {
+                Some(Value::Text(written)) if !self.mapping.is_full() => self.answer.attribute("ipv4", written.as_ref()),
+                _ => self.attribute(net::ip_sub_type(ip), net::ip_text(ip)),
+            };
             let attacker = self.object("attacker", &[address]);
             children.push(attacker);
             malicious.extend([address, attacker]);

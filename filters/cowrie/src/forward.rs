@@ -11,7 +11,9 @@ use crate::draft::Draft;
 pub(crate) fn request(draft: &mut Draft<'_>) -> Result<(), Rejection> {
     let target = required_target(draft)?;
     let mut source = sensor(draft)?;
-    source.extend(claimed_origin(draft)?);
+    if draft.mapping.is_full() {
+        source.extend(claimed_origin(draft)?);
+    }
     traffic(draft, vec![target], &source);
     Ok(())
 }
@@ -56,11 +58,23 @@ fn target(draft: &mut Draft<'_>) -> Result<Option<Node>, Rejection> {
             .whole_number("dest_port")?
             .ok_or_else(|| Rejection::new("expected `dst_port`, which is absent or null"))?,
     };
-    let parts = [draft.endpoint(target), draft.attribute("port", port)];
+    let target = match target {
+        // As written: the first of its two names that is there is the one that was read.
+        _ if !draft.mapping.is_full() => match draft.optional("url", "dst_ip")? {
+            Some(written) => written,
+            None => draft.required("url", "dest_ip")?,
+        },
+        target => draft.endpoint(target),
+    };
+    let parts = [target, draft.attribute("port", port)];
     Ok(Some(draft.object("dst", &parts)))
 }
 
+/// What the traffic comes from, unless the mapping keeps nothing of it.
 fn sensor(draft: &mut Draft<'_>) -> Result<Vec<Node>, Rejection> {
+    if !draft.mapping.is_full() {
+        return Ok(Vec::new());
+    }
     let sensor = draft.fields.filled_text("sensor")?;
     Ok(sensor.map(|sensor| draft.attribute("hostname", sensor)).into_iter().collect())
 }

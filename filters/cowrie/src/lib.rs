@@ -2,14 +2,19 @@
 //!
 //! Each record belongs to a session; most become an event in it, with the attacker's address. The files follow
 //! Cowrie's families of events: `shell` (logins and commands), `forward` (`direct-tcpip`), `transfer` (files),
-//! `client` (what a client says of itself). `draft` has what all of them need.
+//! `client` (what a client says of itself). `draft` has what all of them need. By an option the documents are those of
+//! an older program instead: `compat` says in what they differ.
+//!
+//! README.md has all event ids and what becomes of them.
 
 mod client;
+mod compat;
 mod draft;
 mod forward;
 mod shell;
 mod transfer;
 
+use compat::Mapping;
 use cowrie_event::{Event, Kind};
 use draft::Draft;
 use filter_sdk::text::quoted;
@@ -22,7 +27,7 @@ pub const FILTER: Filter = Filter {
     version: env!("CARGO_PKG_VERSION"),
     description: "Sessions, logins, commands, forwards, file transfers and client traits from Cowrie honeypots.",
     accepts: &["cowrie", "unr_honeypot"],
-    options: &[],
+    options: &[compat::OPTION],
     emits: &[
         Emits::sessions(&["cowrie_session"]),
         Emits::events(&["file_download", "file_upload", "login", "network_traffic", "shell_command", "ssh"]),
@@ -35,6 +40,7 @@ pub const FILTER: Filter = Filter {
             "method",
             "password",
             "sensor",
+            "sesnor",
             "sessionid",
             "shell_command",
             "success",
@@ -51,8 +57,10 @@ filter_sdk::export!(FILTER, arena);
 
 fn parse(record: &Record, host: &Host) -> Result<Answer, Rejection> {
     let event = Event::read(record)?;
-    let mut draft = Draft::new(record, &event, host)?;
+    let mapping = Mapping::chosen(host);
+    let mut draft = Draft::new(record, &event, host, mapping)?;
     match event.kind {
+        Some(kind) if !mapping.knows(kind) => {}
         Some(Kind::Connect) => draft.session_began(),
         Some(Kind::Closed) => draft.session_ended()?,
         Some(Kind::Login { success }) => shell::login(&mut draft, success)?,

@@ -7,9 +7,12 @@ use crate::draft::Draft;
 /// A login by password, by key, or by neither: only the user name is always there.
 pub(crate) fn login(draft: &mut Draft<'_>, success: bool) -> Result<(), Rejection> {
     let mut parts = vec![draft.required("username", "username")?];
-    parts.extend(draft.optional("password", "password")?);
-    parts.extend(draft.optional("fingerprint", "fingerprint")?);
-    parts.extend(crate::client::key(draft)?);
+    let password = draft.optional("password", "password")?;
+    parts.extend(password);
+    if draft.mapping.is_full() || password.is_none() {
+        parts.extend(draft.optional("fingerprint", "fingerprint")?);
+        parts.extend(crate::client::key(draft)?);
+    }
     let credential = draft.object("credential", &parts);
     let success = draft.attribute("success", success);
     // Until 3.0.6 only the first event of a session says its protocol; what has none was nearly always SSH.

@@ -17,3 +17,11 @@ fn records_become_the_documents_of_the_goldens() {
         }
     }
 }
+
+#[test]
+fn records_become_the_documents_of_the_analytics_module_if_so_chosen() {
+    let path = format!("{}/../../fixtures/cowrie/cowrie-cybexp-2021.json", env!("CARGO_MANIFEST_DIR"));
+    if let Err(difference) = testing::check_goldens_with(&FILTER, path, &[("compat", "cybexp-2021")]) {
+        panic!("{difference}");
+    }
+}

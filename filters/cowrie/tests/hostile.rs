@@ -61,6 +61,7 @@ fn check(data: &str) {
         // Panics if the answer is one that the host would refuse.
         testing::run(filter, &testing::record("cowrie", data), &[]);
     }
+    testing::run(&cowrie::FILTER, &testing::record("cowrie", data), &[("compat", "cybexp-2021")]);
 }
 
 proptest! {

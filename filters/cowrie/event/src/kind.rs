@@ -126,6 +126,11 @@ impl Kind {
         IDS.iter().chain(&IDS_OF_2015).find(|(known, _)| *known == id).map(|(_, kind)| *kind)
     }
 
+    /// All ids that are known, those of 2015 last.
+    pub fn known() -> impl Iterator<Item = (&'static str, Self)> {
+        IDS.iter().chain(&IDS_OF_2015).copied()
+    }
+
     /// Whether the event's target is a third party that the client wants to reach through the honeypot.
     pub const fn is_forward(self) -> bool {
         matches!(self, Self::ForwardRequest | Self::ForwardData | Self::ForwardJa4 | Self::ForwardJa4h | Self::ForwardElsewhere)

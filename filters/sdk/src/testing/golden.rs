@@ -18,6 +18,14 @@ use crate::{Answer, Category, Filter, Record};
 /// # Errors
 /// If the file cannot be read or has no case, or with what differs in the cases that failed.
 pub fn check_goldens(filter: &Filter, file: impl AsRef<Path>) -> Result<usize, String> {
+    check_goldens_with(filter, file, &[])
+}
+
+/// As [`check_goldens`], with options of the test's choice.
+///
+/// # Errors
+/// See there.
+pub fn check_goldens_with(filter: &Filter, file: impl AsRef<Path>, options: &[(&str, &str)]) -> Result<usize, String> {
     let file = file.as_ref();
     let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let cases: Vec<Value> = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -28,13 +36,13 @@ pub fn check_goldens(filter: &Filter, file: impl AsRef<Path>) -> Result<usize, S
         .iter()
         .enumerate()
         .filter_map(|(number, case)| {
-            check_case(filter, case).err().map(|why| format!("{}, case {number}: {why}", file.display()))
+            check_case(filter, case, options).err().map(|why| format!("{}, case {number}: {why}", file.display()))
         })
         .collect();
     if failures.is_empty() { Ok(cases.len()) } else { Err(failures.join("\n")) }
 }
 
-fn check_case(filter: &Filter, case: &Value) -> Result<(), String> {
+fn check_case(filter: &Filter, case: &Value, options: &[(&str, &str)]) -> Result<(), String> {
     let raw = case.get("raw").ok_or("no `raw`")?;
     let text = |key: &str| raw.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let record = Record {
@@ -43,7 +51,7 @@ fn check_case(filter: &Filter, case: &Value) -> Result<(), String> {
         timezone: text("timezone"),
         received_at: raw.get("received_at").and_then(Value::as_f64).ok_or("no `raw.received_at`")?,
     };
-    let outcome = super::run(filter, &record, &[]).outcome;
+    let outcome = super::run(filter, &record, options).outcome;
     let expected = case.get("verdict").and_then(Value::as_str);
     match (&outcome, expected) {
         (Ok(answer), Some("done")) => {

@@ -10,7 +10,7 @@ use crate::{Answer, Filter, Host, Level, Record, Rejection};
 use document::Content;
 
 pub use contract::{check_answer, check_descriptor};
-pub use golden::check_goldens;
+pub use golden::{check_goldens, check_goldens_with};
 
 /// What came of one record.
 #[derive(Debug)]
