@@ -4,10 +4,18 @@
 // can lose entries, which MongoDB never does. With one command at a time, what the tests see is the product.
 //
 // Usage: ferretdb [-port N] [-dir DIR]. Prints "PORT n" when ready, listens on loopback only, and exits when its
-// standard input closes, so that it never outlives the test that started it.
+// standard input closes, so that it never outlives the test that started it. Lines on its input make it a bad server;
+// each is acknowledged by "OK":
+//
+//	delay DURATION    answers every command so much later, from now on
+//	hang N DURATION   does not answer the next N commands, and closes their connections after that time
+//
+// Neither concerns the greetings by which a driver finds out whether there is a server.
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -19,7 +27,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/FerretDB/FerretDB/ferretdb"
@@ -83,7 +93,9 @@ func run() error {
 	fmt.Printf("PORT %d\n", listener.Addr().(*net.TCPAddr).Port)
 
 	// Whoever started this holds the other end; when they end, in whatever way, so does this.
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		fmt.Println(mood.change(lines.Text()))
+	}
 	listener.Close()
 	cancel()
 	select {
@@ -117,6 +129,46 @@ func reachable(address string) error {
 // The one command at a time.
 var turn sync.Mutex
 
+// How it behaves.
+var mood behaviour
+
+type behaviour struct {
+	delay, hang atomic.Int64 // nanoseconds
+	hangs       atomic.Int64
+}
+
+// change does as a line says; returns what to say to it.
+func (b *behaviour) change(line string) string {
+	var duration time.Duration
+	var count int64
+	for _, field := range strings.Fields(line) {
+		if number, err := strconv.ParseInt(field, 10, 64); err == nil {
+			count = number
+		} else if parsed, err := time.ParseDuration(field); err == nil {
+			duration = parsed
+		}
+	}
+	switch {
+	case strings.HasPrefix(line, "delay "):
+		b.delay.Store(int64(duration))
+	case strings.HasPrefix(line, "hang "):
+		b.hang.Store(int64(duration))
+		b.hangs.Store(count)
+	default:
+		return "UNKNOWN"
+	}
+	return "OK"
+}
+
+// hangsNow waits if it is this command's turn to hang.
+func (b *behaviour) hangsNow() bool {
+	if b.hangs.Load() <= 0 || b.hangs.Add(-1) < 0 {
+		return false
+	}
+	time.Sleep(time.Duration(b.hang.Load()))
+	return true
+}
+
 func serve(listener net.Listener, backend string) {
 	for {
 		client, err := listener.Accept()
@@ -143,6 +195,12 @@ func command(client, server net.Conn) error {
 	if err != nil {
 		return err
 	}
+	if !isGreeting(message) {
+		if mood.hangsNow() {
+			return errors.New("hung")
+		}
+		time.Sleep(time.Duration(mood.delay.Load()))
+	}
 	turn.Lock()
 	defer turn.Unlock()
 	if _, err := server.Write(message); err != nil {
@@ -157,6 +215,17 @@ func command(client, server net.Conn) error {
 	}
 	_, err = client.Write(answer)
 	return err
+}
+
+// isGreeting tells whether a driver looks for the server with it, from a connection of its own: OP_QUERY, or an OP_MSG whose
+// first field says so.
+func isGreeting(message []byte) bool {
+	const opMsg, name = 2013, 26
+	if len(message) < name || binary.LittleEndian.Uint32(message[12:]) != opMsg {
+		return true
+	}
+	command, _, _ := bytes.Cut(message[name:], []byte{0})
+	return bytes.EqualFold(command, []byte("hello")) || bytes.EqualFold(command, []byte("isMaster"))
 }
 
 // answered tells whether an answer follows: not after an OP_MSG with the flag moreToCome.

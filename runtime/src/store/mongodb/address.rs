@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use mongodb::options::{Acknowledgment, ClientOptions, WriteConcern};
+use mongodb::options::{Acknowledgment, ClientOptions, ConnectionString, WriteConcern};
 
+use super::patience::{ANSWER, Patience};
 use crate::store::StoreError;
 
 /// The database of the original's default configuration.
@@ -95,16 +96,23 @@ pub(super) struct Target {
     pub(super) options: ClientOptions,
     pub(super) database: String,
     pub(super) concern: WriteConcern,
+    /// How long to wait for an answer.
+    pub(super) patience: Patience,
 }
 
 pub(super) fn parse(uri: &str, address: &Address) -> Result<Target, StoreError> {
-    let mut options = ClientOptions::parse(uri).run().map_err(|error| {
+    let failed = |error: mongodb::error::Error| {
         let text = address.scrub(&error.kind.to_string());
         match error.kind.as_ref() {
             mongodb::error::ErrorKind::DnsResolve { .. } | mongodb::error::ErrorKind::Io(_) => StoreError::Transient(text),
             _ => StoreError::Permanent(format!("{} is no address of a MongoDB server: {text}", address.shown())),
         }
-    })?;
+    };
+    let mut parsed = ConnectionString::parse(uri).map_err(failed)?;
+    #[expect(deprecated, reason = "the driver refuses an address that has it; heeded here, where 0 is no limit elsewhere")]
+    let limit = parsed.socket_timeout.take().filter(|limit| !limit.is_zero());
+    let patience = Patience::new(limit.unwrap_or(ANSWER))?;
+    let mut options = patience.wait(ClientOptions::parse(parsed)).map_err(failed)?;
     options.server_selection_timeout.get_or_insert(SELECTION_TIMEOUT);
     options.app_name.get_or_insert_with(|| "tahoe-runtime".to_owned());
     // A write that one server alone has can be undone by an election, and a mark would stand without its documents.
@@ -114,7 +122,7 @@ pub(super) fn parse(uri: &str, address: &Address) -> Result<Target, StoreError> 
     }
     options.write_concern = Some(concern.clone());
     let database = options.default_database.clone().filter(|name| !name.is_empty());
-    Ok(Target { database: database.unwrap_or_else(|| DEFAULT_DATABASE.to_owned()), options, concern })
+    Ok(Target { database: database.unwrap_or_else(|| DEFAULT_DATABASE.to_owned()), options, concern, patience })
 }
 
 #[cfg(test)]

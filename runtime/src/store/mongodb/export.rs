@@ -8,7 +8,7 @@ use mongodb::bson::{Bson, Document, doc};
 
 use super::reading;
 use super::references;
-use super::server::{INSTANCE, Server, decoded};
+use super::server::{INSTANCE, Server};
 use crate::json;
 use crate::json::{dump_f64, dump_str};
 use crate::store::{ExportQuery, StoreError};
@@ -41,8 +41,8 @@ pub(super) fn export(
         group.clear();
         Ok(())
     };
-    for raw in server.query(INSTANCE, filter, Document::new(), doc! { "_hash": 1 }, None)? {
-        let document = decoded(&raw.map_err(|error| server.failed(&error))?);
+    for document in server.query(INSTANCE, filter, Document::new(), doc! { "_hash": 1 }, None)? {
+        let document = document?;
         // Other things in the collection, without an address.
         let Some(hash) = reading::hash(document.get("_hash")) else { continue };
         if last != Some(hash) {

@@ -142,9 +142,8 @@ fn look_up(server: &Server, open: &[(usize, &NewRecord)]) -> Result<HashMap<Hash
     let mut fields = documents::identity_fields();
     fields.insert("_valid", 1);
     // One at a time in memory: raw records may be large.
-    for raw in server.query(INSTANCE, doc! { "_hash": { "$in": hashes } }, fields, Document::new(), None)? {
-        let document = super::server::decoded(&raw.map_err(|error| server.failed(&error))?);
-        for (hash, documents) in by_hash(vec![document]) {
+    for document in server.query(INSTANCE, doc! { "_hash": { "$in": hashes } }, fields, Document::new(), None)? {
+        for (hash, documents) in by_hash(vec![document?]) {
             let Some(record) = wanted.get(&hash) else { continue };
             let group = groups.entry(hash).or_default();
             for document in documents {

@@ -25,7 +25,12 @@ mod ingest;
 mod join;
 mod lease;
 mod ledger;
+#[cfg(test)]
+mod outage_tests;
+mod patience;
 mod pending;
+#[cfg(test)]
+mod polling_tests;
 mod reading;
 mod references;
 mod server;

@@ -1,12 +1,13 @@
 //! The few commands that the store needs of a server, each with its faults sorted by whose they are.
 
-use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
 use mongodb::error::ErrorKind;
 use mongodb::options::{DatabaseOptions, ReadConcern, ReadPreference, SelectionCriteria};
-use mongodb::sync::{Client, Collection, Cursor, Database};
+use mongodb::{Client, Collection, Database};
 
-use super::address::{self, Address};
+use super::address::{self, Address, Target};
 use super::error::Fault;
+use super::patience::{INDEX, Patience};
 use crate::store::StoreError;
 
 /// The archive, which others read and write too.
@@ -63,6 +64,7 @@ pub(super) struct Server {
     pub(super) address: Address,
     database: Database,
     concern: Bson,
+    patience: Patience,
 }
 
 impl Server {
@@ -70,9 +72,15 @@ impl Server {
     pub(super) fn connect(uri: &str) -> Result<Self, StoreError> {
         let address = Address::new(uri);
         let target = address::parse(uri, &address)?;
+        Self::at(target, address)
+    }
+
+    pub(super) fn at(target: Target, address: Address) -> Result<Self, StoreError> {
+        let patience = target.patience;
         let concern =
             mongodb::bson::serialize_to_bson(&target.concern).unwrap_or_else(|_| Bson::Document(doc! { "w": "majority" }));
-        let client = Client::with_options(target.options).map_err(|error| Fault::of(&error).into_error(&address))?;
+        let client = patience.wait(async { Client::with_options(target.options) });
+        let client = client.map_err(|error| Fault::of(&error).into_error(&address))?;
         // From the primary, and only what an election cannot take back: what is read here decides that something need
         // not be written.
         let options = DatabaseOptions::builder()
@@ -80,7 +88,7 @@ impl Server {
             .read_concern(ReadConcern::majority())
             .write_concern(target.concern)
             .build();
-        let mut server = Self { database: client.database_with_options(&target.database, options), address, concern };
+        let mut server = Self { database: client.database_with_options(&target.database, options), address, concern, patience };
         server.command(doc! { "ping": 1 })?;
         // A server by itself may not know read concerns, and has nobody to disagree with.
         if let Err(StoreError::Permanent(_)) = server.find_sorted(INSTANCE, doc! {}, doc! { "_id": 1 }, doc! {}, Some(1)) {
@@ -104,11 +112,16 @@ impl Server {
     }
 
     pub(super) fn command(&self, command: Document) -> Result<Document, StoreError> {
-        self.database.run_command(command).run().map_err(|error| self.failed(&error))
+        self.patience.wait(self.database.run_command(command)).map_err(|error| self.failed(&error))
+    }
+
+    /// A command that may take as long as the building of an index.
+    pub(super) fn long_command(&self, command: Document) -> Result<Document, StoreError> {
+        self.patience.at_least(INDEX).wait(self.database.run_command(command)).map_err(|error| self.failed(&error))
     }
 
     pub(super) fn has_collection(&self, name: &str) -> Result<bool, StoreError> {
-        let names = self.database.list_collection_names().filter(doc! { "name": name }).run();
+        let names = self.patience.wait(self.database.list_collection_names().filter(doc! { "name": name }));
         Ok(names.map_err(|error| self.failed(&error))?.iter().any(|found| found == name))
     }
 
@@ -132,7 +145,7 @@ impl Server {
         projection: Document,
         sort: Document,
         limit: Option<usize>,
-    ) -> Result<Cursor<RawDocumentBuf>, StoreError> {
+    ) -> Result<Found<'_>, StoreError> {
         let collection = self.collection(collection);
         let mut find = collection.find(filter);
         if !projection.is_empty() {
@@ -142,9 +155,12 @@ impl Server {
             find = find.sort(sort).allow_disk_use(true);
         }
         if let Some(limit) = limit {
-            find = find.limit(i64::try_from(limit).unwrap_or(i64::MAX));
+            // In one answer: a server begins with a hundred, unless told.
+            let batch = u32::try_from(limit).unwrap_or(u32::MAX);
+            find = find.limit(i64::from(batch)).batch_size(batch);
         }
-        find.run().map_err(|error| self.failed(&error))
+        let cursor = self.patience.wait(find).map_err(|error| self.failed(&error))?;
+        Ok(Found { server: self, cursor })
     }
 
     /// All that match.
@@ -160,11 +176,7 @@ impl Server {
         sort: Document,
         limit: Option<usize>,
     ) -> Result<Vec<Document>, StoreError> {
-        let mut found = Vec::new();
-        for document in self.query(collection, filter, projection, sort, limit)? {
-            found.push(decoded(&document.map_err(|error| self.failed(&error))?));
-        }
-        Ok(found)
+        self.query(collection, filter, projection, sort, limit)?.collect()
     }
 
     /// Inserts; returns the faults of single documents by their index. What has no fault is stored.
@@ -173,7 +185,7 @@ impl Server {
             return Ok(Vec::new());
         }
         let target: Collection<Document> = self.database.collection(collection);
-        let Err(error) = target.insert_many(documents).ordered(false).run() else { return Ok(Vec::new()) };
+        let Err(error) = self.patience.wait(target.insert_many(documents).ordered(false)) else { return Ok(Vec::new()) };
         if let ErrorKind::InsertMany(many) = error.kind.as_ref()
             && many.write_concern_error.is_none()
             && let Some(errors) = &many.write_errors
@@ -254,7 +266,7 @@ impl Server {
             })
             .collect();
         let command = doc! { "update": collection, "updates": list, "ordered": false, "writeConcern": self.concern.clone() };
-        let reply = match self.database.run_command(command).run() {
+        let reply = match self.patience.wait(self.database.run_command(command)) {
             Ok(reply) => reply,
             Err(error) => return Some(Fault::of(&error)),
         };
@@ -283,7 +295,7 @@ impl Server {
 
     /// Removes what matches; only of our own collections.
     pub(super) fn delete(&self, collection: &str, filter: Document) -> Result<(), StoreError> {
-        self.collection(collection).delete_many(filter).run().map(drop).map_err(|error| self.failed(&error))
+        self.patience.wait(self.collection(collection).delete_many(filter)).map(drop).map_err(|error| self.failed(&error))
     }
 
     /// Takes `n` numbers from a counter; returns the first.
@@ -298,12 +310,30 @@ impl Server {
     }
 }
 
+/// What a query finds, read from the server as it is asked for.
+pub(super) struct Found<'s> {
+    server: &'s Server,
+    cursor: mongodb::Cursor<RawDocumentBuf>,
+}
+
+impl Iterator for Found<'_> {
+    type Item = Result<Document, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.server.patience.wait(self.cursor.advance()) {
+            Ok(true) => Some(Ok(decoded(self.cursor.current()))),
+            Ok(false) => None,
+            Err(error) => Some(Err(self.server.failed(&error))),
+        }
+    }
+}
+
 /// What can be read of a document that may be broken: text that is no UTF-8 gets U+FFFD, what is no BSON ends it.
-pub(super) fn decoded(raw: &RawDocumentBuf) -> Document {
-    if let Ok(document) = Document::try_from(raw.as_ref()) {
+fn decoded(raw: &RawDocument) -> Document {
+    if let Ok(document) = Document::try_from(raw) {
         return document;
     }
-    mongodb::bson::Utf8Lossy::<Document>::try_from(raw.as_ref()).map(|lossy| lossy.0).unwrap_or_default()
+    mongodb::bson::Utf8Lossy::<Document>::try_from(raw).map(|lossy| lossy.0).unwrap_or_default()
 }
 
 /// Bytes as BSON.

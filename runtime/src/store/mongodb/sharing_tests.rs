@@ -1,4 +1,4 @@
-//! Many writers of one archive, and a server that is away.
+//! Many writers of one archive.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,10 +8,10 @@ use mongodb::bson::doc;
 
 use super::lease::{Keeper, Leases, RANGES};
 use super::server::Server;
-use super::testing::{Process, Scratch, registered, say};
+use super::testing::{Scratch, registered, say};
 use super::{MongoStore, lease};
 use crate::store::testing::{ALL, FILTER, done, exported, filter, key, login, record, settle_all};
-use crate::store::{Access, ClaimSize, Committed, Store, StoreError, Tally};
+use crate::store::{ClaimSize, Store, Tally};
 use crate::tahoe::Category;
 
 /// A clock that stands still unless told.
@@ -155,46 +155,6 @@ fn a_keeper_gives_up_its_ranges_when_it_ends() {
         assert_eq!(leases.held().0, u64::MAX);
         drop(keeper);
     }
-}
-
-#[test]
-fn a_server_that_was_away_is_an_outage_and_nothing_else() {
-    if Scratch::new().is_none() {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let Some(process) = Process::start(folder.path(), 0) else {
-        say("MongoDB test of an outage SKIPPED: no server that can be stopped");
-        return;
-    };
-    let port = process.port;
-    let uri = format!("mongodb://127.0.0.1:{port}/tahoe_db?serverSelectionTimeoutMS=500");
-    let store = MongoStore::open(&uri, Access::Create).unwrap();
-    store.ingest(&[record("cowrie", 0, "org-one"), record("cowrie", 1, "org-one")]).unwrap();
-    store.register(&filter(FILTER, &["cowrie"])).unwrap();
-    let work = store.claim(FILTER, ALL).unwrap();
-    drop(process);
-    let settled: Vec<_> = work.iter().map(|work| done(work.key.clone(), login(0, "org-one", Category::Unknown))).collect();
-    for _ in 0..2 {
-        let error = store.commit(FILTER, &settled).unwrap_err();
-        assert!(matches!(error, StoreError::Transient(_)), "{error}");
-        assert!(matches!(store.claim(FILTER, ALL), Err(StoreError::Transient(_))));
-    }
-    assert!(matches!(MongoStore::open(&uri, Access::Create), Err(StoreError::Transient(_))));
-    let _again = Process::start(folder.path(), port).unwrap();
-    // The claims are still held: the same batch goes through.
-    let mut tries = 0;
-    let committed = loop {
-        match store.commit(FILTER, &settled) {
-            Ok(committed) => break committed,
-            Err(StoreError::Transient(_)) if tries < 20 => tries += 1,
-            Err(error) => panic!("{error}"),
-        }
-        std::thread::sleep(Duration::from_millis(200));
-    };
-    assert_eq!(committed[0], Committed::Done { new_documents: 9 });
-    assert!(store.claim(FILTER, ALL).unwrap().is_empty());
-    assert_eq!(store.tally(FILTER).unwrap().done, 2);
 }
 
 /// One of the runtimes of the test below, in a process of its own that may be killed at any moment.

@@ -5,7 +5,7 @@ use mongodb::bson::{Bson, Document, doc};
 use super::candidates::{Source, candidate, fields};
 use super::claim::{Arrival, read};
 use super::ledger;
-use super::server::{INSTANCE, LEDGER, SUBMISSION, Server, decoded};
+use super::server::{INSTANCE, LEDGER, SUBMISSION, Server};
 use super::{indexes, reading, submissions, tally};
 use crate::store::{ClaimSize, FilterRef, Index, StoreError, Survey, Work};
 use crate::tahoe::{Hash, Itype};
@@ -23,7 +23,7 @@ pub(super) fn survey(server: &Server) -> Result<Survey, StoreError> {
     let mut last: Option<Hash> = None;
     let mut counted = false;
     for document in server.query(INSTANCE, Document::new(), fields, doc! { "_hash": 1 }, None)? {
-        let document = decoded(&document.map_err(|error| server.failed(&error))?);
+        let document = document?;
         let itype = match document.get("itype") {
             Some(Bson::String(name)) => Itype::from_name(name),
             _ => None,
@@ -109,7 +109,7 @@ pub(super) fn peek(server: &Server, filter: &FilterRef, size: ClaimSize, now: f6
             let (mut slice, mut over) = (Vec::new(), true);
             for document in documents.by_ref().take(SLICE) {
                 over = false;
-                let document = decoded(&document.map_err(|error| server.failed(&error))?);
+                let document = document?;
                 slice.extend(candidate(&document, source, filter).filter(|candidate| !candidate.marked));
             }
             if over {

@@ -1,22 +1,19 @@
 //! Counting how the pairs of a filter stand.
 
 use std::collections::{BTreeMap, HashMap};
-use std::iter::Peekable;
 
-use mongodb::bson::{Document, RawDocumentBuf, doc};
-use mongodb::sync::Cursor;
+use mongodb::bson::{Document, doc};
 use uuid::Uuid;
 
 use super::ledger::State;
 use super::reading;
-use super::server::{FILTER, INSTANCE, LEDGER, SUBMISSION, Server, decoded};
+use super::server::{FILTER, INSTANCE, LEDGER, SUBMISSION, Server, Found};
 use crate::store::{StoreError, Tally};
 use crate::tahoe::{Hash, Itype};
 
 /// Documents in the order of a hash, taken a hash at a time.
 struct Stream<'s> {
-    server: &'s Server,
-    cursor: Peekable<Cursor<RawDocumentBuf>>,
+    found: Found<'s>,
     field: &'static str,
     /// Read already, of a later hash.
     next: Option<(Hash, Document)>,
@@ -32,16 +29,16 @@ impl<'s> Stream<'s> {
     ) -> Result<Self, StoreError> {
         let mut projection = doc! { field: 1 };
         projection.extend(fields);
-        let cursor = server.query(collection, filter, projection, doc! { field: 1 }, None)?;
-        let mut stream = Self { server, cursor: cursor.peekable(), field, next: None };
+        let found = server.query(collection, filter, projection, doc! { field: 1 }, None)?;
+        let mut stream = Self { found, field, next: None };
         stream.advance()?;
         Ok(stream)
     }
 
     fn advance(&mut self) -> Result<(), StoreError> {
         self.next = None;
-        for document in self.cursor.by_ref() {
-            let document = decoded(&document.map_err(|error| self.server.failed(&error))?);
+        for document in self.found.by_ref() {
+            let document = document?;
             if let Some(hash) = reading::hash(document.get(self.field)) {
                 self.next = Some((hash, document));
                 return Ok(());
@@ -68,8 +65,7 @@ pub(super) fn archived(server: &Server) -> Result<BTreeMap<String, u64>, StoreEr
     let mut counts = BTreeMap::new();
     for (collection, filter) in [(INSTANCE, raws), (SUBMISSION, Document::new())] {
         for document in server.query(collection, filter, doc! { "sub_type": 1 }, Document::new(), None)? {
-            let document = decoded(&document.map_err(|error| server.failed(&error))?);
-            if let Ok(sub_type) = document.get_str("sub_type") {
+            if let Ok(sub_type) = document?.get_str("sub_type") {
                 *counts.entry(sub_type.to_owned()).or_default() += 1;
             }
         }

@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -20,6 +20,8 @@ use crate::store::{Access, Store};
 /// closed.
 pub(super) struct Process {
     child: Child,
+    /// What it answers to what it is told.
+    answers: Option<BufReader<ChildStdout>>,
     pub(super) port: u16,
     pub(super) kind: &'static str,
 }
@@ -43,22 +45,32 @@ impl Process {
         let script = r#"mongod --dbpath "$1" --port "$2" --bind_ip 127.0.0.1 >/dev/null 2>&1 & cat >/dev/null; kill $!; wait $!"#;
         let child =
             Command::new("sh").args(["-c", script, "sh"]).arg(folder).arg(port.to_string()).stdin(Stdio::piped()).spawn().ok()?;
-        let process = Self { child, port, kind: "mongod" };
+        let process = Self { child, answers: None, port, kind: "mongod" };
         // The driver waits until it answers, or not.
         let client = Client::with_uri_str(format!("mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS=20000")).ok()?;
         client.database("admin").run_command(doc! { "ping": 1 }).run().ok()?;
         Some(process)
     }
 
-    fn ferretdb(folder: &Path, port: u16) -> Option<Self> {
+    /// FerretDB behind its proxy, which can be told to misbehave.
+    pub(super) fn ferretdb(folder: &Path, port: u16) -> Option<Self> {
         let program = ferretdb_program()?;
         let mut command = Command::new(program);
         command.args(["-port", &port.to_string(), "-dir"]).arg(folder);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
         let mut line = String::new();
-        BufReader::new(child.stdout.take()?).read_line(&mut line).ok()?;
+        let mut answers = BufReader::new(child.stdout.take()?);
+        answers.read_line(&mut line).ok()?;
         let port = line.trim().strip_prefix("PORT ")?.parse().ok()?;
-        Some(Self { child, port, kind: "FerretDB" })
+        Some(Self { child, answers: Some(answers), port, kind: "FerretDB" })
+    }
+
+    /// Tells the proxy, see `tests/ferretdb/main.go`.
+    pub(super) fn tell(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+        let mut answer = String::new();
+        self.answers.as_mut().unwrap().read_line(&mut answer).unwrap();
+        assert_eq!(answer, "OK\n", "{line}");
     }
 
     pub(super) fn uri(&self) -> String {
