@@ -36,17 +36,17 @@ pub(super) fn ensure(server: &Server) -> Result<(), StoreError> {
         if empty && name == "_hash_1" {
             let mut unique = index.clone();
             unique.insert("unique", true);
-            if server.command(doc! { "createIndexes": collection, "indexes": [unique] }).is_ok() {
+            if server.long_command(doc! { "createIndexes": collection, "indexes": [unique] }).is_ok() {
                 continue;
             }
         }
-        match server.command(doc! { "createIndexes": collection, "indexes": [index.clone()] }) {
+        match server.long_command(doc! { "createIndexes": collection, "indexes": [index.clone()] }) {
             Ok(_) => {}
             // There under another name or with other options, which do as well; or not allowed; or, on FerretDB, not
             // known.
             Err(StoreError::Permanent(why)) => {
                 index.remove("sparse");
-                if server.command(doc! { "createIndexes": collection, "indexes": [index] }).is_err() {
+                if server.long_command(doc! { "createIndexes": collection, "indexes": [index] }).is_err() {
                     tracing::debug!("the index {name} on {collection} was not made: {why}");
                 }
             }

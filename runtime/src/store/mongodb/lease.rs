@@ -94,6 +94,7 @@ impl Leases {
             .collect();
         let mine: Vec<&String> = ranges.iter().filter(|(_, holder)| *holder == self.me).map(|(id, _)| id).collect();
         let mut changes = Vec::new();
+        let mut orphans = Vec::new();
         if mine.len() > share {
             // What is claimed in them is finished here all the same; at worst somebody else does it too.
             for id in mine.iter().skip(share) {
@@ -107,6 +108,9 @@ impl Leases {
             let free = ranges.iter().filter(|(_, holder)| *holder != self.me && gone(holder));
             for (id, holder) in free.take(share - mine.len()) {
                 changes.push(self.swap(id, holder, Some(&self.me)));
+                if !holder.is_empty() {
+                    orphans.push(id.clone());
+                }
             }
         }
         let documents = if changes.is_empty() {
@@ -115,14 +119,18 @@ impl Leases {
             self.server.update(LEASE, &changes)?;
             self.read()?
         };
-        let (mut held, mut in_use) = (0_u64, Vec::new());
+        let (mut held, mut taken_over, mut in_use) = (0_u64, 0, Vec::new());
         for range in 0..RANGES {
             let holder =
                 documents.get(&range_id(range)).map(|document| reading::text(document.get("holder"))).unwrap_or_default();
             if holder == self.me {
                 held |= 1 << range;
+                taken_over += usize::from(orphans.contains(&range_id(range)));
             }
             in_use.push(format!("runtime/{holder}"));
+        }
+        if taken_over > 0 {
+            tracing::info!("took over {taken_over} of {RANGES} parts of the archive from runtimes that are gone");
         }
         // The dead that hold nothing any more are forgotten; one that lives after all is back with its next sign of
         // life.

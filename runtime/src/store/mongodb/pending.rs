@@ -107,7 +107,7 @@ impl Queue {
         }
         self.given_back.clear();
         self.rest.clear();
-        self.sweep = Sweep::default();
+        self.sweep.rewind();
         Ok(())
     }
 

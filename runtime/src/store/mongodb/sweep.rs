@@ -46,6 +46,14 @@ impl Sweep {
         }
     }
 
+    /// A search that must see everything starts again. One that goes on for months stays where it is: rewound at every
+    /// poll, it would never come to its second slice.
+    pub(super) fn rewind(&mut self) {
+        if self.thorough {
+            *self = Self::default();
+        }
+    }
+
     /// Whether the next slice is due.
     pub(super) fn is_due(&self, clock: Duration) -> bool {
         clock >= self.next
