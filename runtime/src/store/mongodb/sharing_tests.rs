@@ -11,7 +11,7 @@ use super::server::Server;
 use super::testing::{Scratch, registered, say};
 use super::{MongoStore, lease};
 use crate::store::testing::{ALL, FILTER, done, exported, filter, key, login, record, settle_all};
-use crate::store::{ClaimSize, Store, Tally};
+use crate::store::{Access, ClaimSize, Store, Tally};
 use crate::tahoe::Category;
 
 /// A clock that stands still unless told.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::ledger::State;
 use super::reading;
-use super::server::{FILTER, INSTANCE, LEDGER, SUBMISSION, Server, Found};
+use super::server::{FILTER, Found, INSTANCE, LEDGER, SUBMISSION, Server};
 use crate::store::{StoreError, Tally};
 use crate::tahoe::{Hash, Itype};
 
