@@ -31,6 +31,8 @@ mod organisations;
 mod output;
 /// What README.md says, done.
 mod readme;
+/// What is known of a value.
+mod show;
 /// Looking before the first write.
 mod store_check;
 /// The binary, stores in temporary folders, components made from text.

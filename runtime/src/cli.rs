@@ -34,7 +34,8 @@ pub enum Command {
     Ingest(IngestArgs),
     /// Writes documents, one a line as JSON, sorted by hash.
     Export(ExportArgs),
-    /// Shows one document of the archive as a tree.
+    /// Shows what is known of a value: who saw it, how often, in which context, and what it is part of. Or one document as
+    /// a tree.
     Show(ShowArgs),
     /// Looks at the configuration.
     Config(ConfigArgs),
@@ -201,15 +202,18 @@ pub struct ExportArgs {
     pub store: StoreArgs,
 }
 
-/// Looking at one document.
+/// Looking at one document, or at one value.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// The document's hash, 64 hexadecimal digits.
-    #[arg(value_name = "HASH")]
-    pub hash: String,
+    /// A document's hash, 64 hexadecimal digits; or a value exactly as it was received: an address, a URL, a password.
+    #[arg(value_name = "VALUE|HASH", allow_hyphen_values = true)]
+    pub what: String,
     /// The archive.
     #[command(flatten)]
     pub store: StoreArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// How filters fare.

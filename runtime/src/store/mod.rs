@@ -8,6 +8,7 @@
 mod address;
 #[cfg(test)]
 mod contract;
+mod correlation;
 pub mod mongodb;
 pub mod sqlite;
 mod status;
@@ -21,9 +22,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::address::{Access, check_address, open, open_existing, open_with, shown_address};
+pub use self::correlation::{Correlation, PartOf, Seen};
 pub use self::status::{FilterStatus, Health, OpenBreaker, Outage, Usage};
 pub use self::survey::{Index, Oddities, Raw, Survey};
-use crate::tahoe::{Graph, Hash, Itype, RawDocument};
+use crate::tahoe::{Graph, Hash, Itype, RawDocument, Scalar};
 use crate::verdict::{Failure, Report};
 
 /// The key of a submission, the work unit: one raw record as archived by one organisation.
@@ -335,6 +337,19 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The store's, or the sink's.
     fn export(&self, query: &ExportQuery, sink: &mut dyn FnMut(&str) -> std::io::Result<()>) -> Result<u64, StoreError>;
+
+    /// The addresses of the attributes with this value, of whatever sub-type. Answered by indexes.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn attributes(&self, readings: &[Scalar]) -> Result<Vec<Hash>, StoreError>;
+
+    /// What is known of a document by those that refer to it. Costs time in proportion to how many these are, and
+    /// memory in proportion to how many kinds of them there are.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn correlation(&self, hash: Hash) -> Result<Correlation, StoreError>;
 
     /// One document as [`Store::export`] writes it.
     ///

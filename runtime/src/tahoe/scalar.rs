@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::canonical;
+use super::{Hash, Itype, canonical};
 use crate::json::{dump_f64, dump_str};
 
 /// A scalar as Tahoe has it: 1 and 1.0 are different values.
@@ -22,6 +22,25 @@ pub enum Scalar {
 }
 
 impl Scalar {
+    /// The address of the attribute of this sub-type with this value.
+    #[must_use]
+    pub fn attribute_hash(&self, sub_type: &str) -> Hash {
+        let mut canonical = String::new();
+        self.write_canonical(&mut canonical);
+        Hash::of(&[Itype::Attribute.name().as_bytes(), sub_type.as_bytes(), canonical.as_bytes()])
+    }
+
+    /// What a person may mean who types this: text, and a number or a truth value if it reads as one.
+    #[must_use]
+    pub fn readings(typed: &str) -> Vec<Self> {
+        let mut readings = vec![Self::Text(typed.to_owned())];
+        readings.extend(typed.parse().ok().map(Self::Integer));
+        let float = typed.parse::<f64>().ok().filter(|float| float.is_finite());
+        readings.extend(float.map(Self::Float));
+        readings.extend(typed.parse().ok().map(Self::Boolean));
+        readings
+    }
+
     /// Whether this is a number, for the rule on sub-types that end in a digit.
     #[must_use]
     pub const fn is_number(&self) -> bool {

@@ -13,10 +13,10 @@ use super::*;
 use crate::cli::{Cli, Command};
 use crate::ingest::Place;
 use crate::store::{
-    ClaimSize, Committed, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, Settled, SubmissionKey, Survey, Tally, Usage,
-    Work,
+    ClaimSize, Committed, Correlation, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, Settled, SubmissionKey, Survey,
+    Tally, Usage, Work,
 };
-use crate::tahoe::{Hash, Itype, RawDocument};
+use crate::tahoe::{Hash, Itype, RawDocument, Scalar};
 
 /// A store that takes records, and fails as often as it is told to.
 #[derive(Default)]
@@ -112,6 +112,14 @@ impl Store for Memory {
     }
 
     fn export(&self, _: &ExportQuery, _: &mut dyn FnMut(&str) -> std::io::Result<()>) -> Result<u64, StoreError> {
+        unimplemented()
+    }
+
+    fn attributes(&self, _: &[Scalar]) -> Result<Vec<Hash>, StoreError> {
+        unimplemented()
+    }
+
+    fn correlation(&self, _: Hash) -> Result<Correlation, StoreError> {
         unimplemented()
     }
 

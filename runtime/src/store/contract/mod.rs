@@ -37,7 +37,7 @@ type Named = (&'static str, fn(Make<'_>));
 /// All that follows, in one go, so that a server is started once.
 #[expect(clippy::print_stdout, reason = "says in the test's output which law is looked at")]
 pub(in crate::store) fn run(make: Make<'_>, cases: u32) {
-    let named: [Named; 16] = [
+    let named: [Named; 17] = [
         ("archiving", archiving_again_adds_nothing),
         ("collision at ingestion", a_record_of_another_kind_is_refused_alone),
         ("organisations", organisations_share_documents_and_have_their_events),
@@ -48,6 +48,7 @@ pub(in crate::store) fn run(make: Make<'_>, cases: u32) {
         ("statistics", health::what_filters_cost_adds_up_and_how_they_fare_is_as_last_noted),
         ("records", health::a_record_is_found_whatever_became_of_it),
         ("looking", looking::looking_tells_what_is_there_and_changes_nothing),
+        ("correlation", looking::a_value_is_found_with_all_who_saw_it),
         ("tally", claims::the_tally_adds_up),
         ("claims", claims::claims_come_oldest_first_and_never_overlap),
         ("bytes", claims::a_claim_ends_at_its_bytes),

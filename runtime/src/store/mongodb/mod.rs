@@ -16,6 +16,7 @@ mod address;
 mod candidates;
 mod claim;
 mod commit;
+mod correlation;
 mod documents;
 mod error;
 mod export;
@@ -60,10 +61,10 @@ use self::lease::{Clock, Keeper, Leases};
 use self::pending::Queue;
 use self::server::{FILTER, INSTANCE, Server, Update};
 use super::{
-    Access, Archived, ClaimSize, Committed, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, NewRecord, Settled, Store,
-    StoreError, SubmissionKey, Survey, Tally, Usage, Work,
+    Access, Archived, ClaimSize, Committed, Correlation, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, NewRecord,
+    Settled, Store, StoreError, SubmissionKey, Survey, Tally, Usage, Work,
 };
-use crate::tahoe::{Hash, Itype};
+use crate::tahoe::{Hash, Itype, Scalar};
 
 /// An archive on a MongoDB server.
 pub struct MongoStore {
@@ -286,6 +287,14 @@ impl Store for MongoStore {
 
     fn export(&self, query: &ExportQuery, sink: &mut dyn FnMut(&str) -> std::io::Result<()>) -> Result<u64, StoreError> {
         export::export(&self.server, self.inline, query, sink)
+    }
+
+    fn attributes(&self, readings: &[Scalar]) -> Result<Vec<Hash>, StoreError> {
+        correlation::attributes(&self.server, readings)
+    }
+
+    fn correlation(&self, hash: Hash) -> Result<Correlation, StoreError> {
+        correlation::correlation(&self.server, hash)
     }
 
     fn document(&self, hash: Hash) -> Result<Option<String>, StoreError> {

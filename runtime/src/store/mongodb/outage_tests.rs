@@ -69,7 +69,8 @@ fn a_connection_that_hangs_is_given_up_after_a_time() {
     };
     let store = MongoStore::open(&format!("{}/tahoe_db?socketTimeoutMS=1500", process.uri()), Access::Create).unwrap();
     let settled = claimed(&store);
-    let asked: [(&str, &dyn Fn() -> Result<(), StoreError>); 4] = [
+    type Ask<'a> = &'a dyn Fn() -> Result<(), StoreError>;
+    let asked: [(&str, Ask<'_>); 4] = [
         ("a query", &|| store.document(settled[0].key.raw).map(drop)),
         ("an update", &|| store.register(&filter(FILTER, &["cowrie"]))),
         ("an insert", &|| store.ingest(&[record("cowrie", 2, "org-one")]).map(drop)),

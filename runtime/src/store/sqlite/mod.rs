@@ -7,6 +7,7 @@
 mod claims;
 mod commit;
 mod connect;
+mod correlation;
 mod edges;
 mod error;
 mod export;
@@ -33,10 +34,10 @@ use self::error::InFile;
 use self::export::ExportError;
 use self::known::Known;
 use super::{
-    Access, Archived, ClaimSize, Committed, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, NewRecord, Settled, Store,
-    StoreError, SubmissionKey, Survey, Tally, Usage, Work,
+    Access, Archived, ClaimSize, Committed, Correlation, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, NewRecord,
+    Settled, Store, StoreError, SubmissionKey, Survey, Tally, Usage, Work,
 };
-use crate::tahoe::{Hash, Itype};
+use crate::tahoe::{Hash, Itype, Scalar};
 
 /// An archive in one file.
 ///
@@ -214,6 +215,18 @@ impl Store for SqliteStore {
             ExportError::Sqlite(e) => self.failed(e),
             ExportError::Sink(e) => StoreError::Permanent(format!("the export could not be written: {e}")),
         })
+    }
+
+    fn attributes(&self, readings: &[Scalar]) -> Result<Vec<Hash>, StoreError> {
+        correlation::attributes(&lock(&self.reader), readings).map_err(|e| self.failed(e))
+    }
+
+    fn correlation(&self, hash: Hash) -> Result<Correlation, StoreError> {
+        let reader = lock(&self.reader);
+        reader
+            .unchecked_transaction()
+            .and_then(|transaction| correlation::correlation(&transaction, hash))
+            .map_err(|e| self.failed(e))
     }
 
     fn document(&self, hash: Hash) -> Result<Option<String>, StoreError> {

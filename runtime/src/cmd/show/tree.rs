@@ -1,14 +1,11 @@
-//! `runtime show`: one document as a tree.
+//! One document as a tree.
 
 use std::io;
 
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::UsageError;
-use crate::cli::ShowArgs;
-use crate::exit::Exit;
-use crate::store::{self, Store};
+use crate::store::Store;
 use crate::tahoe::Hash;
 use crate::terminal::escape;
 
@@ -19,19 +16,12 @@ const MAX_LEVELS: usize = 8;
 const MAX_VALUE: usize = 200;
 
 /// Prints the document and, indented below it, its children.
-pub(super) fn run(args: &ShowArgs) -> anyhow::Result<Exit> {
-    let hash: Hash = args.hash.parse().map_err(|error| UsageError(format!("{:?}: {error}", args.hash)))?;
-    let address = super::config::address(&args.store)?;
-    let store = store::open_existing(&address)?;
-    let document =
-        read(store.as_ref(), hash)?.with_context(|| format!("{} has no document {hash}", store::shown_address(&address)))?;
-    let mut out = io::stdout().lock();
-    let mut tree = Tree { store: store.as_ref(), document: &document, out: &mut out };
-    tree.print()?;
-    Ok(Exit::Complete)
+pub(super) fn print(store: &dyn Store, document: &Value, out: &mut dyn io::Write) -> anyhow::Result<()> {
+    Tree { store, document, out }.print()
 }
 
-fn read(store: &dyn Store, hash: Hash) -> anyhow::Result<Option<Value>> {
+/// A document, if there is one of that hash.
+pub(super) fn read(store: &dyn Store, hash: Hash) -> anyhow::Result<Option<Value>> {
     let Some(line) = store.document(hash)? else { return Ok(None) };
     Ok(Some(serde_json::from_str(&line).context("the store gave a document that is no JSON")?))
 }
@@ -101,12 +91,12 @@ impl Tree<'_> {
     }
 }
 
-fn text(document: &Value, field: &str) -> String {
+pub(super) fn text(document: &Value, field: &str) -> String {
     escape(document.get(field).and_then(Value::as_str).unwrap_or("?")).to_string()
 }
 
 /// A value on one line, safe to print: JSON, but text without its quotes.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let cut: String = text.chars().take(MAX_VALUE).collect();
     let more = if cut.len() < text.len() { " …" } else { "" };
