@@ -11,6 +11,7 @@
 //! | the name of a downloaded file | the last segment of the path | all behind the last `/`, be it nothing |
 //! | how a file was uploaded, and where it lies | SFTP and SCP | SFTP |
 //! | keys in a login | kept | not kept |
+//! | the method of a login | its protocol | `ssh` |
 //! | events that 2021 did not know | mapped | their session only |
 //!
 //! What the module could not read at all (a login without a password, a download without a URL) gets the default row, with

@@ -17,8 +17,8 @@ pub(crate) fn login(draft: &mut Draft<'_>, success: bool) -> Result<(), Rejectio
     let success = draft.attribute("success", success);
     // Until 3.0.6 only the first event of a session says its protocol; what has none was nearly always SSH.
     let method = match draft.fields.filled_text("protocol")? {
-        Some(protocol) => draft.attribute("method", protocol),
-        None => draft.attribute("method", "ssh"),
+        Some(protocol) if draft.mapping.is_full() => draft.attribute("method", protocol),
+        _ => draft.attribute("method", "ssh"),
     };
     draft.event("login", vec![credential, success, method], vec![credential]);
     Ok(())

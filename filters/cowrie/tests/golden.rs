@@ -25,3 +25,14 @@ fn records_become_the_documents_of_the_analytics_module_if_so_chosen() {
         panic!("{difference}");
     }
 }
+
+#[test]
+fn every_login_is_one_by_ssh_to_the_analytics_module() {
+    let login = r#"{"eventid": "cowrie.login.failed", "session": "a", "username": "u", "password": "p", "protocol": "telnet", "timestamp": "2024-03-09T12:34:56Z"}"#;
+    let methods = [("none", "telnet"), ("cybexp-2021", "ssh")];
+    for (compat, method) in methods {
+        let run = testing::run(&FILTER, &testing::record("cowrie", login), &[("compat", compat)]);
+        let shown = run.outcome.map(|answer| testing::summary(&answer).join("\n")).unwrap_or_default();
+        assert!(shown.contains(&format!(r#""method":["{method}"]"#)), "{shown}");
+    }
+}
