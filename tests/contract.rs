@@ -2,6 +2,7 @@
 
 use filter_sdk::limits as sdk;
 use tahoe_runtime::limits::Limits;
+use tahoe_runtime::tahoe::measure::Size;
 
 use crate::support::root;
 
@@ -15,12 +16,21 @@ fn the_limits_that_the_sdk_tells_authors_are_those_of_the_host() {
         assert_eq!(told.events as u64, host.events.of(input));
         assert_eq!(told.sessions as u64, host.sessions.of(input));
         assert_eq!(told.text_bytes as u64, host.text.of(input));
+        assert_eq!(told.references as u64, host.references.of(input));
     }
     assert_eq!(sdk::CHILDREN as u64, host.children);
+    assert_eq!(sdk::DOCUMENT_BYTES as u64, host.document);
     assert_eq!(sdk::OBJECT_DEPTH as u64, host.depth);
     assert_eq!(sdk::SUB_TYPE_BYTES as u64, host.sub_type);
     assert_eq!((sdk::LOG_LINES as u64, sdk::LOG_LINE_BYTES as u64), (host.log_lines, host.log_line));
     assert_eq!(sdk::REASON_BYTES as u64, host.log_line);
+}
+
+#[test]
+fn a_text_takes_as_many_bytes_as_the_sdk_tells_authors() {
+    for text in ["", "plain", "\"\\/\u{7f}", "\n\r\t\u{8}\u{c}\u{b}\0", "é€😀\u{ffff}"] {
+        assert_eq!(sdk::written_bytes(text) as u64, Size::of_str(text).length, "{text:?}");
+    }
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub const SUB_TYPE_BYTES: usize = 128;
 pub const CHILDREN: usize = 4_096;
 /// How deep objects may nest.
 pub const OBJECT_DEPTH: usize = 4;
+/// Bytes of one document, what it refers to and the text of all that is in it included.
+pub const DOCUMENT_BYTES: usize = 15 << 20;
 /// Seconds that an event may lie after the record's arrival: clocks differ.
 pub const SECONDS_AFTER_ARRIVAL: f64 = 2.0 * 86_400.0;
 
@@ -32,6 +34,9 @@ pub struct Limits {
     pub sessions: usize,
     /// Bytes of one text.
     pub text_bytes: usize,
+    /// How often the documents refer to each other, the record's own included: to each node once for the record, and once
+    /// for every object, event and session that it is in, at any depth.
+    pub references: usize,
 }
 
 impl Limits {
@@ -43,6 +48,7 @@ impl Limits {
             events: 64 + input_bytes / 16,
             sessions: 4 + input_bytes / 64,
             text_bytes: (64 << 10) + 3 * input_bytes,
+            references: 1_024 + input_bytes / 2,
         }
     }
 }
@@ -52,14 +58,44 @@ pub fn cut(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
 }
 
+/// Bytes that a text takes where it is written out, as the host counts them: in ASCII, with escapes for the rest.
+pub fn written_bytes(text: &str) -> usize {
+    text.chars().map(written_char_bytes).sum::<usize>() + "\"\"".len()
+}
+
+/// The longest beginning of `text` that takes at most `bytes` bytes where it is written out.
+pub fn cut_written(text: &str, bytes: usize) -> &str {
+    let mut left = bytes.saturating_sub("\"\"".len());
+    let end = text.char_indices().find(|(_, c)| match left.checked_sub(written_char_bytes(*c)) {
+        Some(rest) => {
+            left = rest;
+            false
+        }
+        None => true,
+    });
+    end.and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
+const fn written_char_bytes(c: char) -> usize {
+    match c {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        ' '..='~' => 1,
+        '\u{10000}'.. => 12,
+        _ => 6,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn limits_grow_with_the_input() {
-        assert_eq!(Limits::for_input(0), Limits { nodes: 256, events: 64, sessions: 4, text_bytes: 65_536 });
-        assert_eq!(Limits::for_input(640), Limits { nodes: 336, events: 104, sessions: 14, text_bytes: 67_456 });
+        assert_eq!(Limits::for_input(0), Limits { nodes: 256, events: 64, sessions: 4, text_bytes: 65_536, references: 1_024 });
+        assert_eq!(
+            Limits::for_input(640),
+            Limits { nodes: 336, events: 104, sessions: 14, text_bytes: 67_456, references: 1_344 }
+        );
     }
 
     #[test]
@@ -68,5 +104,14 @@ mod tests {
         assert_eq!(cut("aéz", 2), "a");
         assert_eq!(cut("aéz", 99), "aéz");
         assert_eq!(cut("é", 1), "");
+    }
+
+    #[test]
+    fn a_text_takes_more_where_it_is_written_out() {
+        assert_eq!(written_bytes("a\"\n\u{0}é😀"), 2 + 1 + 2 + 2 + 6 + 6 + 12);
+        assert_eq!(cut_written("éé", 8), "é");
+        assert_eq!(cut_written("éé", 13), "é");
+        assert_eq!(cut_written("éé", 14), "éé");
+        assert_eq!(cut_written("é", 1), "");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::document::{Content, canonical};
 use crate::bindings::cybexp::tahoe::types::{Event, InstanceKind, Node};
-use crate::limits::{CHILDREN, OBJECT_DEPTH, SUB_TYPE_BYTES};
+use crate::limits::{CHILDREN, DOCUMENT_BYTES, OBJECT_DEPTH, SUB_TYPE_BYTES};
 use crate::{Answer, Category, Filter, Record, Scalar};
 
 /// Sub-types of objects that other programs of the archive act on.
@@ -177,20 +177,35 @@ impl Check<'_> {
         let answer = self.answer;
         let parents =
             answer.events().iter().map(|event| &event.children).chain(answer.sessions().iter().map(|session| &session.key));
-        let (mut bytes, mut references) = (content.data.iter().map(|data| canonical(data).len()).sum::<usize>(), 0);
+        let mut bytes = content.data.iter().map(|data| canonical(data).len()).sum::<usize>();
+        // The record refers to all nodes; to each event or session, and to what is in it, so does it or the other.
+        let mut references = answer.nodes().len() + 2 * (answer.events().len() + answer.sessions().len());
         for node in answer.nodes() {
             if let Node::Object(object) = node {
-                references += reachable(answer, &object.children).len();
+                references += places(answer, &object.children);
             }
         }
         for children in parents {
-            bytes += content.of_children(answer, children).map_or(0, |data| canonical(&data).len());
-            references += reachable(answer, children).len();
+            let places = places(answer, children);
+            references += places;
+            let Some(data) = content.of_children(answer, children) else { continue };
+            bytes += canonical(&data).len();
+            let document = data.to_string().len() + places * REFERENCE_BYTES;
+            self.require(document <= DOCUMENT_BYTES, || format!("a document takes {document} bytes"));
         }
         let input = self.record.data.len();
         self.require(bytes <= (256 << 10) + 64 * input, || format!("written out, the documents take {bytes} bytes"));
-        self.require(references <= 1_024 + input / 2, || format!("the documents refer to each other {references} times"));
+        let limit = self.record.limits().references;
+        self.require(references <= limit, || format!("the documents refer to each other {references} times, at most {limit}"));
     }
+}
+
+/// Bytes of one reference in a document.
+const REFERENCE_BYTES: usize = 64;
+
+/// How many nodes are below these children, each counted at every place where it is.
+fn places(answer: &Answer, children: &[u32]) -> usize {
+    children.iter().map(|child| 1 + places(answer, children_of(answer, *child as usize))).sum()
 }
 
 fn is_identifier(text: &str) -> bool {
