@@ -13,11 +13,13 @@ pub(crate) fn add(mail: &Mail<'_>, parts: &mut Parts) {
         mail.leaves().map(|leaf| (leaf.mime_type(), leaf)).map(|(kind, leaf)| (leaf, kind)).collect();
     let body = body(&leaves);
     if let Some((leaf, _)) = body.and_then(|at| leaves.get(at)) {
-        parts.text("body", Some(&leaf.text()));
+        let (text, cut) = leaf.text();
+        parts.text("body", Some(&text));
+        parts.cut_body = cut;
     }
     for (at, (leaf, kind)) in leaves.iter().enumerate() {
         let is_text = kind == "text/plain" || kind == "text/html";
-        if Some(at) != body && (leaf.is_attachment() || leaf.file_name().is_some() || !is_text) && parts.has_room() {
+        if Some(at) != body && (leaf.is_attachment() || leaf.file_name().is_some() || !is_text) && parts.has_room(Parts::NODES) {
             file(leaf, kind, parts);
         }
     }
@@ -43,5 +45,6 @@ fn file(leaf: &Leaf<'_>, kind: &str, parts: &mut Parts) {
     nodes.push(answer.attribute("mime_type", kind));
     // No record is that long.
     nodes.push(answer.attribute("size", Scalar::Integer(i64::try_from(content.len()).unwrap_or(i64::MAX))));
-    parts.children.push(answer.object("file", &nodes));
+    let file = answer.object("file", &nodes);
+    parts.add(file, nodes.len());
 }

@@ -44,7 +44,8 @@ fn parse(record: &Record, host: &Host) -> Result<Answer, Rejection> {
     let source = Source::new(&bytes)?;
     let mail = Mail::parse(&source).ok_or_else(|| Rejection::new("expected a message, found no header field"))?;
 
-    let mut parts = Parts { answer: Answer::new(record.limits()), children: Vec::new(), left_out: 0 };
+    let mut parts =
+        Parts { answer: Answer::new(record.limits()), children: Vec::new(), references: 2, left_out: 0, cut_body: false };
     sender::add(&mail, &mut parts);
     for address in mail.addresses(&HeaderName::ReplyTo) {
         // Whose desk it is was never kept.
@@ -58,7 +59,10 @@ fn parse(record: &Record, host: &Host) -> Result<Answer, Rejection> {
     parts.text("subject", mail.subject().as_deref());
     files::add(&mail, &mut parts);
 
-    let Parts { mut answer, children, left_out } = parts;
+    let Parts { mut answer, children, left_out, cut_body, .. } = parts;
+    if cut_body {
+        host.warn("the body of a message is longer than a document of the archive takes, and was cut");
+    }
     if left_out > 0 {
         host.warn(&format!("a message has more parts and mailboxes than the archive takes: {left_out} left out"));
     }
@@ -81,27 +85,40 @@ fn latin_1(text: &str) -> Result<Vec<u8>, Rejection> {
 struct Parts {
     answer: Answer,
     children: Vec<Node>,
+    /// How often the documents refer to each other so far: twice to the event, and to what is in it.
+    references: usize,
     /// What there was no room for.
     left_out: usize,
+    /// Whether the body is longer than a document takes.
+    cut_body: bool,
 }
 
 impl Parts {
-    /// The most nodes of one mailbox or file.
+    /// The most nodes of one file.
     const NODES: usize = 5;
 
-    /// Whether another child fits; counts it as left out if not.
-    fn has_room(&mut self) -> bool {
-        let room = self.children.len() < filter_sdk::limits::CHILDREN && self.answer.spare_nodes() >= Self::NODES;
+    /// Whether another child of so many nodes fits; counts it as left out if not.
+    fn has_room(&mut self, nodes: usize) -> bool {
+        let room = self.children.len() < filter_sdk::limits::CHILDREN
+            && self.answer.spare_nodes() >= nodes
+            && self.references + 3 * nodes <= self.answer.limits().references;
         self.left_out += usize::from(!room);
         room
+    }
+
+    /// Adds a child with so many nodes below it: the record and the event refer to all of them, the child to those below.
+    fn add(&mut self, child: Node, below: usize) {
+        self.children.push(child);
+        self.references += 2 + 3 * below;
     }
 
     /// Adds an attribute, unless it is blank.
     fn text(&mut self, sub_type: &str, value: Option<&str>) {
         if let Some(value) = value.filter(|value| !is_blank(value))
-            && self.has_room()
+            && self.has_room(1)
         {
-            self.children.push(self.answer.attribute(sub_type, value));
+            let attribute = self.answer.attribute(sub_type, value);
+            self.add(attribute, 0);
         }
     }
 
@@ -116,9 +133,10 @@ impl Parts {
     fn object(&mut self, sub_type: &str, texts: &[(&str, Option<&str>)]) {
         let texts: Vec<(&str, &str)> =
             texts.iter().filter_map(|(name, text)| Some((*name, (*text)?))).filter(|(_, text)| !is_blank(text)).collect();
-        if !texts.is_empty() && self.has_room() {
+        if !texts.is_empty() && self.has_room(texts.len() + 1) {
             let nodes: Vec<Node> = texts.into_iter().map(|(name, text)| self.answer.attribute(name, text)).collect();
-            self.children.push(self.answer.object(sub_type, &nodes));
+            let object = self.answer.object(sub_type, &nodes);
+            self.add(object, nodes.len());
         }
     }
 }

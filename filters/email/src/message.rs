@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use filter_sdk::Rejection;
+use filter_sdk::{Rejection, limits};
 use mail_parser::{Addr, Address, Encoding, Header, HeaderName, HeaderValue, Message, MessageParser, MessagePart, PartType};
 
 /// A message as received, and the copy of it that is parsed.
@@ -42,7 +42,11 @@ pub(crate) struct Mail<'m> {
 impl<'m> Mail<'m> {
     /// Reads a message; `None` if there is no header field.
     pub(crate) fn parse(source: &'m Source<'_>) -> Option<Self> {
-        let message = MessageParser::default().parse(&source.copy)?;
+        let mut message = MessageParser::default().parse(&source.copy)?;
+        // What the parts hold is read from the original when it is needed: together it may be longer than the message.
+        for part in message.parts.iter_mut().filter(|part| !matches!(part.body, PartType::Multipart(_))) {
+            part.body = PartType::Text(Cow::Borrowed(""));
+        }
         let mail = Self { bytes: source.bytes, message };
         // Any text is read as a header of some kind; a field has a name, and a colon behind it (RFC 5322, 2.2).
         let is_field = |header: &Header<'_>| {
@@ -144,7 +148,7 @@ impl Leaf<'_> {
         match content_type(self.part) {
             // Parts within that could not be found: what is there is text.
             Some((kind, _)) if kind == "multipart" => "text/plain".to_owned(),
-            Some((kind, sub_type)) if kind == HIDDEN_MESSAGE && sub_type == "rfc822" => MESSAGE.to_owned(),
+            Some((kind, sub_type)) if kind == HIDDEN_MESSAGE => format!("message/{}", token(&sub_type)),
             Some((kind, sub_type)) if !kind.is_empty() && !sub_type.is_empty() => {
                 format!("{}/{}", token(&kind), token(&sub_type))
             }
@@ -183,13 +187,21 @@ impl Leaf<'_> {
         decoded.map_or(Cow::Borrowed(raw), Cow::Owned)
     }
 
-    /// The content as text, lines ending in LF.
-    pub(crate) fn text(&self) -> String {
+    /// The content as text, lines ending in LF; the beginning of it, if it is too long for a document. `true`: it was cut.
+    pub(crate) fn text(&self) -> (String, bool) {
         use mail_parser::MimeHeaders as _;
         let charset = self.part.content_type().and_then(|found| found.attribute("charset"));
-        decode(&self.content(), charset).replace("\r\n", "\n")
+        let content = self.content();
+        // Every character takes a byte at least, where it is written out.
+        let (beginning, rest) = content.split_at_checked(BODY_BYTES).unwrap_or((&content, &[]));
+        let text = decode(beginning, charset).replace("\r\n", "\n");
+        let cut = limits::cut_written(&text, BODY_BYTES);
+        (cut.to_owned(), !rest.is_empty() || cut.len() < text.len())
     }
 }
+
+/// Bytes of a body where it is written out: what else is in the event has room beside it.
+const BODY_BYTES: usize = limits::DOCUMENT_BYTES / 5 * 4;
 
 /// Text in a character set that may be a lie: what is UTF-8 is that, else it is what it says, else what Windows takes it
 /// for, which has a character for every byte.
@@ -222,6 +234,8 @@ fn without_envelope(bytes: &[u8]) -> &[u8] {
 }
 
 const MESSAGE: &str = "message/rfc822";
+/// Sub-types of `message` that are messages.
+const MESSAGES: [&str; 2] = ["rfc822", "global"];
 /// What stands in the copy that is parsed for the type of a message, and for that of a digest of messages.
 const HIDDEN_MESSAGE: &str = "messagx";
 const HIDDEN_DIGEST: &str = "digesx";
@@ -232,27 +246,41 @@ const HIDDEN_DIGEST: &str = "digesx";
 fn without_messages_inside(bytes: &[u8]) -> Vec<u8> {
     let mut copy = bytes.to_vec();
     for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
-        for (kind, sub_type, last) in
-            [("message", "rfc822", at.checked_sub(1)), ("multipart", "digest", Some(at + "digest".len()))]
+        let (before, after) = bytes.split_at(at);
+        let begins =
+            |sub_type: &str| after.get(1..=sub_type.len()).is_some_and(|found| found.eq_ignore_ascii_case(sub_type.as_bytes()));
+        // A letter of the type is changed, or one of the sub-type.
+        let (kind, last) = if MESSAGES.iter().any(|sub_type| begins(sub_type)) {
+            ("message", at.checked_sub(1))
+        } else if begins("digest") {
+            ("multipart", Some(at + "digest".len()))
+        } else {
+            continue;
+        };
+        if ends_with(before, kind)
+            && before.get(..at - kind.len()).is_some_and(is_content_type)
+            && let Some(byte) = last.and_then(|last| copy.get_mut(last))
         {
-            let before = bytes.get(..at).unwrap_or_default();
-            let after = bytes.get(at + 1..).unwrap_or_default();
-            let is_type = ends_with(before, kind)
-                && after.get(..sub_type.len()).is_some_and(|found| found.eq_ignore_ascii_case(sub_type.as_bytes()))
-                && before.get(..at - kind.len()).is_some_and(|before| ends_with(before.trim_ascii_end(), "content-type:"));
-            if is_type && let Some(byte) = last.and_then(|last| copy.get_mut(last)) {
-                *byte = b'x';
-            }
+            *byte = b'x';
         }
     }
     copy
 }
 
+/// Whether what comes next is in the value of a field `Content-Type`, behind comments and line ends perhaps.
+fn is_content_type(before: &[u8]) -> bool {
+    const FIELD: &[u8] = b"content-type:";
+    // A comment may be longer, and then the part is opened: no harm where that is done once.
+    const NEAR: usize = 256;
+    let near = before.get(before.len().saturating_sub(NEAR)..).unwrap_or_default();
+    let Some(start) = near.windows(FIELD.len()).rposition(|window| window.eq_ignore_ascii_case(FIELD)) else { return false };
+    let value = near.get(start + FIELD.len()..).unwrap_or_default();
+    // A line that does not begin with a blank is another field, or none.
+    value.windows(2).all(|two| two.first() != Some(&b'\n') || matches!(two.last(), Some(b' ' | b'\t')))
+}
+
 /// Whether bytes end in a text, in whatever case.
 fn ends_with(bytes: &[u8], text: &str) -> bool {
-    bytes
-        .len()
-        .checked_sub(text.len())
-        .and_then(|start| bytes.get(start..))
-        .is_some_and(|end| end.eq_ignore_ascii_case(text.as_bytes()))
+    let start = bytes.len().checked_sub(text.len());
+    start.and_then(|start| bytes.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(text.as_bytes()))
 }

@@ -92,7 +92,7 @@ proptest! {
 fn deep_and_long_messages_are_survived() {
     let nested: String = (0..1_000).map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n")).collect();
     check_message(&format!("Subject: s\n{nested}\n\nx"));
-    check_message(&format!("Subject: s\n{}x", "Content-Type: message/rfc822\n\n".repeat(10_000)));
+    check_message(&format!("Subject: s\n{}x", "Content-Type: (x) message/global\n\n".repeat(10_000)));
     check_message(&format!("Subject: s\n{}\nx", "X-Header: value\n".repeat(20_000)));
     check_message(&format!("Subject: s\nContent-Type: multipart/mixed; boundary=b\n\n{}", "--b\n\nx\n".repeat(20_000)));
     check_message(&format!("Subject: {}\n\nx", "=?utf-8?Q?a?= ".repeat(20_000)));

@@ -154,3 +154,28 @@ fn more_mailboxes_than_the_archive_takes_are_cut_and_logged() {
     assert_eq!((answer.events().len(), run.log.len()), (1, 1));
     assert!(answer.events().iter().all(|event| event.children.len() <= 4_096));
 }
+
+#[test]
+fn few_short_mailboxes_of_a_short_message_are_cut_to_what_the_archive_takes() {
+    for count in [100, 500, 2_000] {
+        let many: Vec<String> = (0..count).map(|n| format!("{n:x}@b")).collect();
+        assert!(run(&json!({ "data": format!("To: {}\n\n", many.join(",")) })).outcome.is_ok(), "{count}");
+    }
+}
+
+#[test]
+fn a_body_that_is_too_long_for_a_document_is_cut_and_logged() {
+    // Letters that take six bytes each where they are written out.
+    let run = run(&json!({ "data": format!("Subject: s\n\n{}\n", "я".repeat(3_000_000)) }));
+    assert_eq!((run.outcome.unwrap().events().len(), run.log.len()), (1, 1));
+}
+
+#[test]
+fn messages_inside_are_not_opened_whatever_stands_before_their_type() {
+    for kind in ["message/rfc822", "(comment) message/rfc822", "\n message/rfc822", "Message/Global"] {
+        let message = format!("Subject: s\nContent-Type: {kind}\n\nSubject: inner\n\nbody\n");
+        let event = event(&message);
+        assert_eq!(at(&event, "/file/0/size/0"), 21, "{kind}: {event}");
+        assert!(at(&event, "/file/0/mime_type/0").as_str().unwrap().starts_with("message/"), "{event}");
+    }
+}
