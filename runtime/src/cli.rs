@@ -34,8 +34,7 @@ pub enum Command {
     Ingest(IngestArgs),
     /// Writes documents, one a line as JSON, sorted by hash.
     Export(ExportArgs),
-    /// Shows what is known of a value: who saw it, how often, in which context, and what it is part of. Or one document as
-    /// a tree.
+    /// Shows what is known of a value: who saw it, when, in what context, and what it is part of. Or one document.
     Show(ShowArgs),
     /// Looks at the configuration.
     Config(ConfigArgs),
@@ -202,12 +201,12 @@ pub struct ExportArgs {
     pub store: StoreArgs,
 }
 
-/// Looking at one document, or at one value.
+/// Looking at a value or a document.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// A document's hash, 64 hexadecimal digits; or a value exactly as it was received: an address, a URL, a password.
-    #[arg(value_name = "VALUE|HASH", allow_hyphen_values = true)]
-    pub what: String,
+    /// A value, exactly as it was received: a URL, an address, a digest. Or the hash of a document.
+    #[arg(value_name = "VALUE|HASH")]
+    pub value: String,
     /// The archive.
     #[command(flatten)]
     pub store: StoreArgs,

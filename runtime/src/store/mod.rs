@@ -8,7 +8,7 @@
 mod address;
 #[cfg(test)]
 mod contract;
-mod correlation;
+pub mod correlation;
 pub mod mongodb;
 pub mod sqlite;
 mod status;
@@ -22,10 +22,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::address::{Access, check_address, open, open_existing, open_with, shown_address};
-pub use self::correlation::{Correlation, PartOf, Seen};
+pub use self::correlation::Correlation;
 pub use self::status::{FilterStatus, Health, OpenBreaker, Outage, Usage};
 pub use self::survey::{Index, Oddities, Raw, Survey};
-use crate::tahoe::{Graph, Hash, Itype, RawDocument, Scalar};
+use crate::tahoe::{Graph, Hash, Itype, RawDocument};
 use crate::verdict::{Failure, Report};
 
 /// The key of a submission, the work unit: one raw record as archived by one organisation.
@@ -338,22 +338,22 @@ pub trait Store: Send + Sync {
     /// The store's, or the sink's.
     fn export(&self, query: &ExportQuery, sink: &mut dyn FnMut(&str) -> std::io::Result<()>) -> Result<u64, StoreError>;
 
-    /// The addresses of the attributes with this value, of whatever sub-type. Answered by indexes.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    fn attributes(&self, readings: &[Scalar]) -> Result<Vec<Hash>, StoreError>;
-
-    /// What is known of a document by those that refer to it. Costs time in proportion to how many these are, and
-    /// memory in proportion to how many kinds of them there are.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    fn correlation(&self, hash: Hash) -> Result<Correlation, StoreError>;
-
     /// One document as [`Store::export`] writes it.
     ///
     /// # Errors
     /// See [`StoreError`].
     fn document(&self, hash: Hash) -> Result<Option<String>, StoreError>;
+
+    /// The attributes that have this value, by sub-type: the text, and the number or constant that it reads as. From
+    /// indexes, however large the archive.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn find_attributes(&self, value: &str) -> Result<Vec<Hash>, StoreError>;
+
+    /// What refers to an attribute or object. Costs time in proportion to that, not to the archive.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn correlate(&self, hash: Hash) -> Result<Correlation, StoreError>;
 }

@@ -1,9 +1,10 @@
 //! The value of an attribute.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Hash, Itype, canonical};
-use crate::json::{dump_f64, dump_str};
+use super::canonical;
+use crate::json::{self, dump_f64, dump_str};
 
 /// A scalar as Tahoe has it: 1 and 1.0 are different values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,22 +23,21 @@ pub enum Scalar {
 }
 
 impl Scalar {
-    /// The address of the attribute of this sub-type with this value.
+    /// All scalars that a person may mean by a text: the text, and if it reads as a JSON number, `true`, `false` or
+    /// `null`, that. A whole number may be stored as an integer or as a float.
     #[must_use]
-    pub fn attribute_hash(&self, sub_type: &str) -> Hash {
-        let mut canonical = String::new();
-        self.write_canonical(&mut canonical);
-        Hash::of(&[Itype::Attribute.name().as_bytes(), sub_type.as_bytes(), canonical.as_bytes()])
-    }
-
-    /// What a person may mean who types this: text, and a number or a truth value if it reads as one.
-    #[must_use]
-    pub fn readings(typed: &str) -> Vec<Self> {
-        let mut readings = vec![Self::Text(typed.to_owned())];
-        readings.extend(typed.parse().ok().map(Self::Integer));
-        let float = typed.parse::<f64>().ok().filter(|float| float.is_finite());
-        readings.extend(float.map(Self::Float));
-        readings.extend(typed.parse().ok().map(Self::Boolean));
+    pub fn readings(text: &str) -> Vec<Self> {
+        let mut readings = vec![Self::Text(text.to_owned())];
+        // Not text that holds other JSON, however deep.
+        match json::read(text.as_bytes()) {
+            Ok(Value::Null) => readings.push(Self::Null),
+            Ok(Value::Bool(boolean)) => readings.push(Self::Boolean(boolean)),
+            Ok(Value::Number(number)) => {
+                readings.extend(number.as_i64().map(Self::Integer));
+                readings.extend(number.as_f64().map(Self::Float));
+            }
+            _ => {}
+        }
         readings
     }
 
@@ -58,6 +58,23 @@ impl Scalar {
             Self::Integer(integer) => drop(write!(out, "{integer}")),
             Self::Float(float) => dump_f64(out, *float),
             Self::Text(text) => dump_str(out, canonical::strip(text)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_may_also_stand_for_a_number_or_a_constant() {
+        let text = |text: &str| Scalar::Text(text.to_owned());
+        assert_eq!(Scalar::readings("22"), [text("22"), Scalar::Integer(22), Scalar::Float(22.0)]);
+        assert_eq!(Scalar::readings("2.50"), [text("2.50"), Scalar::Float(2.5)]);
+        assert_eq!(Scalar::readings(" true "), [text(" true "), Scalar::Boolean(true)]);
+        assert_eq!(Scalar::readings("null"), [text("null"), Scalar::Null]);
+        for other in ["", "022", "1e999", "99999999999999999999", "192.0.2.1", "\"22\"", "[22]", "NaN"] {
+            assert_eq!(Scalar::readings(other), [text(other)], "{other}");
         }
     }
 }

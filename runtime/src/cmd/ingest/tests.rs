@@ -16,7 +16,7 @@ use crate::store::{
     ClaimSize, Committed, Correlation, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, Settled, SubmissionKey, Survey,
     Tally, Usage, Work,
 };
-use crate::tahoe::{Hash, Itype, RawDocument, Scalar};
+use crate::tahoe::{Hash, Itype, RawDocument};
 
 /// A store that takes records, and fails as often as it is told to.
 #[derive(Default)]
@@ -115,15 +115,15 @@ impl Store for Memory {
         unimplemented()
     }
 
-    fn attributes(&self, _: &[Scalar]) -> Result<Vec<Hash>, StoreError> {
-        unimplemented()
-    }
-
-    fn correlation(&self, _: Hash) -> Result<Correlation, StoreError> {
-        unimplemented()
-    }
-
     fn document(&self, _: Hash) -> Result<Option<String>, StoreError> {
+        unimplemented()
+    }
+
+    fn find_attributes(&self, _: &str) -> Result<Vec<Hash>, StoreError> {
+        unimplemented()
+    }
+
+    fn correlate(&self, _: Hash) -> Result<Correlation, StoreError> {
         unimplemented()
     }
 }

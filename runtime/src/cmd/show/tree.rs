@@ -1,29 +1,18 @@
-//! One document as a tree.
+//! A document with what it is made of, indented below it.
 
 use std::io;
 
-use anyhow::Context as _;
 use serde_json::Value;
 
+use super::{read, shown, text};
 use crate::store::Store;
-use crate::tahoe::Hash;
-use crate::terminal::escape;
 
 /// Objects nest four deep in an answer; archives may hold more, and the tree ends here.
 const MAX_LEVELS: usize = 8;
 
-/// Characters of a value that a line shows.
-const MAX_VALUE: usize = 200;
-
 /// Prints the document and, indented below it, its children.
 pub(super) fn print(store: &dyn Store, document: &Value, out: &mut dyn io::Write) -> anyhow::Result<()> {
     Tree { store, document, out }.print()
-}
-
-/// A document, if there is one of that hash.
-pub(super) fn read(store: &dyn Store, hash: Hash) -> anyhow::Result<Option<Value>> {
-    let Some(line) = store.document(hash)? else { return Ok(None) };
-    Ok(Some(serde_json::from_str(&line).context("the store gave a document that is no JSON")?))
 }
 
 struct Tree<'a> {
@@ -43,7 +32,7 @@ impl Tree<'_> {
                 writeln!(self.out, "  {field}: {}", shown(value))?;
             }
         }
-        if text(document, "itype") == "raw" {
+        if matches!(document.get("itype").and_then(Value::as_str), Some("raw" | "attribute")) {
             writeln!(self.out, "  data: {}", shown(document.get("data").unwrap_or(&Value::Null)))?;
         }
         self.children(document, 1)?;
@@ -89,16 +78,4 @@ impl Tree<'_> {
             _ => "",
         }
     }
-}
-
-pub(super) fn text(document: &Value, field: &str) -> String {
-    escape(document.get(field).and_then(Value::as_str).unwrap_or("?")).to_string()
-}
-
-/// A value on one line, safe to print: JSON, but text without its quotes.
-pub(super) fn shown(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let cut: String = text.chars().take(MAX_VALUE).collect();
-    let more = if cut.len() < text.len() { " …" } else { "" };
-    format!("{}{more}", escape(&cut))
 }

@@ -1,8 +1,6 @@
 //! What can be asked of an archive without writing to it.
 
 use super::*;
-use crate::store::Correlation;
-use crate::tahoe::Scalar;
 
 pub(super) fn looking_tells_what_is_there_and_changes_nothing(make: Make<'_>) {
     let archive = make();
@@ -37,67 +35,4 @@ pub(super) fn looking_tells_what_is_there_and_changes_nothing(make: Make<'_>) {
 
     assert_eq!(exported(&*store), before);
     assert_eq!(store.status().unwrap().len(), 1, "the stranger was not registered");
-}
-
-pub(super) fn a_value_is_found_with_all_who_saw_it(make: Make<'_>) {
-    let archive = make();
-    let store = with(&*archive, 3);
-    store.ingest(&[record("cowrie", 0, "org-two")]).unwrap();
-    let records = [(0, "org-one"), (1, "org-one"), (2, "org-one"), (0, "org-two")];
-    // The address 192.0.2.5 at four times: malicious, unknown, benign, and by another organisation.
-    let categories = [Category::Malicious, Category::Unknown, Category::Benign, Category::Malicious];
-    let seen: Vec<Settled> = records
-        .iter()
-        .zip(categories)
-        .enumerate()
-        .map(|(at, ((n, orgid), category))| {
-            let nodes = vec![text("ipv4", "192.0.2.5"), text("note", "192.0.2.5"), object("attacker", &[0])];
-            let mut login = event("login", 1_700_000_000.0 + at as f64, &[2]);
-            login.category = category;
-            login.malicious = if category == Category::Malicious { vec![0] } else { vec![] };
-            login.benign = if category == Category::Benign { vec![0] } else { vec![] };
-            login.session = Some(0);
-            let session =
-                Session { sub_type: "visit".to_owned(), key: vec![0], start_time: None, end_time: None, duration: None };
-            let answer = Answer { nodes, events: vec![login], sessions: vec![session] };
-            done(key(&record("cowrie", *n, orgid)), graph(answer, orgid))
-        })
-        .collect();
-    store.commit(FILTER, &seen).unwrap();
-
-    let found = store.attributes(&Scalar::readings("192.0.2.5")).unwrap();
-    assert_eq!(found.len(), 2, "an address and a note");
-    assert!(store.attributes(&Scalar::readings("192.0.2.6")).unwrap().is_empty());
-    let known = store.correlation(found[0]).unwrap();
-    let shown: Vec<_> = known
-        .seen
-        .iter()
-        .map(|seen| {
-            (
-                seen.category,
-                seen.context,
-                seen.orgid.as_str(),
-                seen.count,
-                seen.first - 1_700_000_000.0,
-                seen.last - 1_700_000_000.0,
-            )
-        })
-        .collect();
-    use Category::{Benign, Malicious, Unknown};
-    assert_eq!(
-        shown,
-        [
-            (Unknown, Unknown, "org-one", 1, 1.0, 1.0),
-            (Benign, Benign, "org-one", 1, 2.0, 2.0),
-            (Malicious, Malicious, "org-one", 1, 0.0, 0.0),
-            (Malicious, Malicious, "org-two", 1, 3.0, 3.0),
-        ]
-    );
-    let parts: Vec<_> =
-        known.part_of.iter().map(|part| (part.itype, part.sub_type.as_str(), part.count, part.examples.len())).collect();
-    assert_eq!(parts, [(Itype::Raw, "cowrie", 3, 3), (Itype::Object, "attacker", 1, 1), (Itype::Session, "visit", 1, 1)]);
-    // The loose note is in no event, only in the records.
-    let note = store.correlation(found[1]).unwrap();
-    assert_eq!((note.seen.len(), note.part_of.len(), note.part_of[0].itype), (0, 1, Itype::Raw));
-    assert_eq!(store.correlation(Hash::of(&[b"unknown"])).unwrap(), Correlation::default());
 }

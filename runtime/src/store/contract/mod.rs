@@ -2,6 +2,7 @@
 //! archive.
 
 mod claims;
+mod correlation;
 mod health;
 mod looking;
 
@@ -37,7 +38,7 @@ type Named = (&'static str, fn(Make<'_>));
 /// All that follows, in one go, so that a server is started once.
 #[expect(clippy::print_stdout, reason = "says in the test's output which law is looked at")]
 pub(in crate::store) fn run(make: Make<'_>, cases: u32) {
-    let named: [Named; 17] = [
+    let named: [Named; 18] = [
         ("archiving", archiving_again_adds_nothing),
         ("collision at ingestion", a_record_of_another_kind_is_refused_alone),
         ("organisations", organisations_share_documents_and_have_their_events),
@@ -48,12 +49,13 @@ pub(in crate::store) fn run(make: Make<'_>, cases: u32) {
         ("statistics", health::what_filters_cost_adds_up_and_how_they_fare_is_as_last_noted),
         ("records", health::a_record_is_found_whatever_became_of_it),
         ("looking", looking::looking_tells_what_is_there_and_changes_nothing),
-        ("correlation", looking::a_value_is_found_with_all_who_saw_it),
         ("tally", claims::the_tally_adds_up),
         ("claims", claims::claims_come_oldest_first_and_never_overlap),
         ("bytes", claims::a_claim_ends_at_its_bytes),
         ("given back", claims::given_back_is_found_after_reopen_only),
         ("export", an_export_picks_and_one_document_is_as_in_the_whole),
+        ("correlation", correlation::what_events_sessions_and_records_say_of_a_value_is_exact),
+        ("values", correlation::a_value_is_found_whatever_it_reads_as_and_nothing_else_is),
         ("not known", what_is_not_known_is_an_error),
     ];
     for (name, test) in named {

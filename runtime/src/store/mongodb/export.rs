@@ -100,14 +100,7 @@ fn line(server: &Server, inline: usize, group: &mut [Document]) -> Result<Option
             fields.hashes("_ben_ref", &benign);
             fields.text("orgid", &orgid);
             fields.number("timestamp", reading::number(first.get("timestamp")));
-            match group.iter().filter_map(|document| reading::category(document.get("category"))).max() {
-                Some(category) => fields.text("category", category.name()),
-                // None, or one that others invented.
-                None => match first.get("category") {
-                    None | Some(Bson::Null) => fields.text("category", Category::Unknown.name()),
-                    other => fields.text("category", &reading::text(other)),
-                },
-            }
+            fields.text("category", &category(group));
         }
         Itype::Session => {
             fields.number("start_time", numbers("start_time").into_iter().reduce(f64::min));
@@ -132,6 +125,18 @@ fn line(server: &Server, inline: usize, group: &mut [Document]) -> Result<Option
         }
     }
     Ok(Some(fields.write()))
+}
+
+/// The category of an event that these documents describe.
+pub(super) fn category(group: &[Document]) -> String {
+    match group.iter().filter_map(|document| reading::category(document.get("category"))).max() {
+        Some(category) => category.name().to_owned(),
+        // None, or one that others invented.
+        None => match group.first().and_then(|first| first.get("category")) {
+            None | Some(Bson::Null) => Category::Unknown.name().to_owned(),
+            other => reading::text(other),
+        },
+    }
 }
 
 /// The fields of a JSON object, written in the order of their names.

@@ -3,7 +3,7 @@
 
 use mongodb::bson::{Document, doc};
 
-use super::server::{INSTANCE, LEDGER, SUBMISSION, Server};
+use super::server::{INSTANCE, LEDGER, REFERENCE, SUBMISSION, Server};
 use crate::store::StoreError;
 
 /// Collection, name, keys.
@@ -11,9 +11,10 @@ pub(super) fn wanted() -> Vec<(&'static str, &'static str, Document)> {
     vec![
         // Joins, `document`, and exports, which are sorted by it.
         (INSTANCE, "_hash_1", doc! { "_hash": 1 }),
-        // What refers to a document.
+        // What refers to a document, from within or beside.
         (INSTANCE, "_ref_1", doc! { "_ref": 1 }),
-        // Pending work.
+        (REFERENCE, "_ref_1", doc! { "_ref": 1 }),
+        // Pending work, and the sub-types that there are.
         (INSTANCE, "itype_1_sub_type_1__id_1", doc! { "itype": 1, "sub_type": 1, "_id": 1 }),
         (SUBMISSION, "sub_type_1_seq_1", doc! { "sub_type": 1, "seq": 1 }),
         // Tallies.

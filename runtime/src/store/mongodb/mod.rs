@@ -17,6 +17,8 @@ mod candidates;
 mod claim;
 mod commit;
 mod correlation;
+#[cfg(test)]
+mod correlation_tests;
 mod documents;
 mod error;
 mod export;
@@ -64,7 +66,7 @@ use super::{
     Access, Archived, ClaimSize, Committed, Correlation, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, NewRecord,
     Settled, Store, StoreError, SubmissionKey, Survey, Tally, Usage, Work,
 };
-use crate::tahoe::{Hash, Itype, Scalar};
+use crate::tahoe::{Hash, Itype};
 
 /// An archive on a MongoDB server.
 pub struct MongoStore {
@@ -289,15 +291,15 @@ impl Store for MongoStore {
         export::export(&self.server, self.inline, query, sink)
     }
 
-    fn attributes(&self, readings: &[Scalar]) -> Result<Vec<Hash>, StoreError> {
-        correlation::attributes(&self.server, readings)
-    }
-
-    fn correlation(&self, hash: Hash) -> Result<Correlation, StoreError> {
-        correlation::correlation(&self.server, hash)
-    }
-
     fn document(&self, hash: Hash) -> Result<Option<String>, StoreError> {
         export::document(&self.server, self.inline, hash)
+    }
+
+    fn find_attributes(&self, value: &str) -> Result<Vec<Hash>, StoreError> {
+        correlation::find_attributes(&self.server, value)
+    }
+
+    fn correlate(&self, hash: Hash) -> Result<Correlation, StoreError> {
+        correlation::correlate(&self.server, hash)
     }
 }

@@ -163,6 +163,17 @@ impl Server {
         Ok(Found { server: self, cursor })
     }
 
+    /// A cursor over what matches, with these fields and `_hash`, in the order of their hashes. Projected before it is
+    /// sorted, so that the server sorts little: a document may hold thousands of references.
+    pub(super) fn by_hash(&self, collection: &str, filter: Document, mut projection: Document) -> Result<Found<'_>, StoreError> {
+        projection.insert("_hash", 1);
+        let stages = [doc! { "$match": filter }, doc! { "$project": projection }, doc! { "$sort": { "_hash": 1 } }];
+        let collection = self.collection(collection);
+        let aggregate = collection.aggregate(stages).allow_disk_use(true).with_type();
+        let cursor = self.patience.wait(aggregate).map_err(|error| self.failed(&error))?;
+        Ok(Found { server: self, cursor })
+    }
+
     /// All that match.
     pub(super) fn find(&self, collection: &str, filter: Document, projection: Document) -> Result<Vec<Document>, StoreError> {
         self.find_sorted(collection, filter, projection, Document::new(), None)

@@ -1,98 +1,132 @@
-//! What refers to a document, by the index of edges.
+//! What is known of a value, from the indexes `instance_by_hash` and `edge_by_dst`.
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::schema::{category_of, itype_code, itype_of};
 use crate::store::Correlation;
-use crate::store::correlation::{Counting, EXAMPLES};
-use crate::tahoe::{Category, Hash, Itype, Scalar};
+use crate::store::correlation::{Builder, EXAMPLE_DATA, attribute, data_of};
+use crate::tahoe::{Category, Hash, Itype};
 
-/// By the list of kinds: a value has one address for each sub-type of attribute.
-pub(super) fn attributes(connection: &Connection, readings: &[Scalar]) -> rusqlite::Result<Vec<Hash>> {
-    let mut kinds = connection.prepare_cached("SELECT sub_type FROM kind WHERE itype = ?1 ORDER BY sub_type")?;
-    let kinds: Vec<String> =
-        kinds.query_map([itype_code(Itype::Attribute)], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    let mut there = connection.prepare_cached("SELECT 1 FROM instance WHERE hash = ?1")?;
+/// The sub-types that attributes have, few beside all attributes.
+const SUB_TYPES: &str = "SELECT sub_type FROM kind WHERE itype = ?1 ORDER BY sub_type";
+
+/// Whether a document is there, and is the attribute that is meant: others may have its hash (`22` of `port` and `2` of
+/// `port2`).
+const ATTRIBUTE: &str = "SELECT 1 FROM instance WHERE hash = ?1 AND itype = ?2 AND sub_type = ?3 AND data = ?4";
+
+/// One hop: the `_ref` of an event holds all that is below it.
+const EVENTS: &str = "SELECT sub_type, category, context, orgid, timestamp FROM edge JOIN instance ON instance.id = src
+     WHERE dst = ?1 AND itype = ?2";
+
+/// As EVENTS: all that refers to it directly, but events; and a second hop from events, and from objects outside of events, to
+/// sessions and to the raw documents, of whose references only the tops are stored.
+const HOLDERS: &str = "WITH holder (id) AS (
+         SELECT src FROM edge WHERE dst = ?1
+         UNION
+         SELECT top.src FROM edge AS below JOIN instance AS middle ON middle.id = below.src AND middle.itype IN (?2, ?3)
+            JOIN edge AS top ON top.dst = below.src
+         WHERE below.dst = ?1
+     )
+     SELECT itype, sub_type, hash FROM holder JOIN instance ON instance.id = holder.id WHERE itype <> ?3";
+
+/// The data of an example, unless it is long.
+const DATA: &str = "SELECT data FROM instance WHERE hash = ?1 AND octet_length(data) <= ?2";
+
+/// The attributes that have this value, by sub-type.
+pub(super) fn find_attributes(connection: &Connection, value: &str) -> rusqlite::Result<Vec<Hash>> {
+    let transaction = connection.unchecked_transaction()?;
+    let itype = itype_code(Itype::Attribute);
+    let data = data_of(value);
     let mut found = Vec::new();
-    for (kind, reading) in kinds.iter().flat_map(|kind| readings.iter().map(move |reading| (kind, reading))) {
-        let hash = reading.attribute_hash(kind);
-        if there.exists([hash.as_bytes()])? {
-            found.push(hash);
+    let mut sub_types = transaction.prepare_cached(SUB_TYPES)?;
+    let mut there = transaction.prepare_cached(ATTRIBUTE)?;
+    let mut rows = sub_types.query([itype])?;
+    while let Some(row) = rows.next()? {
+        let sub_type = row.get_ref(0)?.as_str()?;
+        for data in &data {
+            let hash = attribute(sub_type, data).hash;
+            if there.exists(params![hash.as_bytes(), itype, sub_type, data])? {
+                found.push(hash);
+            }
         }
     }
     Ok(found)
 }
 
-/// Events, objects and sessions refer to it themselves.
-const SEEN: &str =
-    "SELECT sub_type, coalesce(category, 0), context, coalesce(orgid, ''), count(*), min(timestamp), max(timestamp)
-    FROM edge JOIN instance ON instance.id = src WHERE dst = ?1 AND itype = 2 GROUP BY 1, 2, 3, 4";
-const PART_OF: &str = "SELECT itype, sub_type, count(*) FROM edge JOIN instance ON instance.id = src
-    WHERE dst = ?1 AND itype <> 2 AND itype <> 4 GROUP BY 1, 2";
-const EXAMPLE: &str = "SELECT hash FROM edge JOIN instance ON instance.id = src
-    WHERE dst = ?1 AND itype = ?2 AND sub_type = ?3 LIMIT ?4";
-
-/// Of records only the tops are stored as edges, so they are found by way of those; what a session refers to, its records
-/// do not.
-const RECORDS: &str = "WITH top (id) AS (
-        SELECT ?1 UNION SELECT src FROM edge JOIN instance ON instance.id = src WHERE dst = ?1 AND itype <> 3
-    )
-    SELECT DISTINCT raw.hash, raw.sub_type FROM top JOIN edge ON edge.dst = top.id
-    JOIN instance AS raw ON raw.id = edge.src AND raw.itype = 4";
-
-pub(super) fn correlation(transaction: &Transaction<'_>, hash: Hash) -> rusqlite::Result<Correlation> {
-    let mut counting = Counting::default();
-    let id = transaction.query_row("SELECT id FROM instance WHERE hash = ?1", [hash.as_bytes()], |row| row.get(0)).optional()?;
-    let Some(id) = id else { return Ok(counting.end()) };
-    let id: i64 = id;
-    let category = |code: i64| category_of(code).unwrap_or(Category::Unknown);
-    let mut seen = transaction.prepare_cached(SEEN)?;
-    let mut rows = seen.query([id])?;
-    while let Some(row) = rows.next()? {
-        let key = (row.get(0)?, category(row.get(1)?), context(row.get(2)?), row.get(3)?);
-        counting.seen(key, row.get::<_, i64>(4)?.unsigned_abs(), (row.get(5)?, row.get(6)?));
+/// What refers to a document.
+pub(super) fn correlate(connection: &Connection, hash: Hash) -> rusqlite::Result<Correlation> {
+    // One state of the archive for all questions.
+    let transaction = connection.unchecked_transaction()?;
+    let mut builder = Builder::default();
+    let id: Option<i64> =
+        transaction.query_row("SELECT id FROM instance WHERE hash = ?1", [hash.as_bytes()], |row| row.get(0)).optional()?;
+    if let Some(id) = id {
+        events(&transaction, id, &mut builder)?;
+        holders(&transaction, id, &mut builder)?;
     }
-    let mut part_of = transaction.prepare_cached(PART_OF)?;
-    let mut example = transaction.prepare_cached(EXAMPLE)?;
-    let mut rows = part_of.query([id])?;
-    while let Some(row) = rows.next()? {
-        let (code, sub_type, count): (i64, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let Some(itype) = itype_of(code) else { continue };
-        let examples =
-            example.query_map(params![id, code, sub_type, EXAMPLES as i64], |row| Ok(Hash::from_bytes(row.get(0)?)))?;
-        let examples = examples.collect::<rusqlite::Result<Vec<Hash>>>()?;
-        counting.part_of((itype, sub_type), count.unsigned_abs(), examples);
-    }
-    let mut records = transaction.prepare_cached(RECORDS)?;
-    let mut rows = records.query([id])?;
-    while let Some(row) = rows.next()? {
-        counting.part_of((Itype::Raw, row.get(1)?), 1, [Hash::from_bytes(row.get(0)?)]);
-    }
-    Ok(counting.end())
+    let mut data = transaction.prepare(DATA)?;
+    builder.finish(|hash| data.query_row(params![hash.as_bytes(), EXAMPLE_DATA], |row| row.get(0)).optional())
 }
 
-/// The code of a context is that of a category.
-fn context(code: i64) -> Category {
-    category_of(code).unwrap_or(Category::Unknown)
+fn events(connection: &Connection, id: i64, builder: &mut Builder) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(EVENTS)?;
+    let mut rows = statement.query([id, itype_code(Itype::Event)])?;
+    while let Some(row) = rows.next()? {
+        let sub_type = row.get_ref(0)?.as_str()?;
+        let category = category_of(row.get(1)?).unwrap_or(Category::Unknown);
+        let context = category_of(row.get(2)?).unwrap_or(Category::Unknown);
+        let orgid = row.get_ref(3)?.as_str_or_null()?.unwrap_or_default();
+        builder.event(sub_type, category.name(), context, orgid, row.get(4)?);
+    }
+    Ok(())
+}
+
+fn holders(connection: &Connection, id: i64, builder: &mut Builder) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(HOLDERS)?;
+    let mut rows = statement.query([id, itype_code(Itype::Object), itype_code(Itype::Event)])?;
+    while let Some(row) = rows.next()? {
+        if let Some(itype) = itype_of(row.get(0)?) {
+            builder.holder(itype, row.get_ref(1)?.as_str()?, Hash::from_bytes(row.get(2)?));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::store::sqlite::testing::Scratch;
+    use rusqlite::{Connection, params_from_iter};
+
+    use super::super::testing::{ALL, FILTER, Scratch, settle_all};
+    use super::{ATTRIBUTE, DATA, EVENTS, HOLDERS, SUB_TYPES};
+    use crate::store::Store as _;
+
+    /// How SQLite goes about a statement, a step a line.
+    fn plan(connection: &Connection, sql: &str, parameters: usize) -> Vec<String> {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let rows = statement.query_map(params_from_iter(vec![1; parameters]), |row| row.get(3)).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
 
     #[test]
-    fn what_refers_to_a_document_is_found_by_indexes() {
-        let scratch = Scratch::with(2);
+    fn every_question_goes_by_an_index_and_never_through_a_table() {
+        let scratch = Scratch::with(20);
+        settle_all(&scratch.store, &scratch.store.claim(FILTER, ALL).unwrap());
         let connection = Connection::open(scratch.path()).unwrap();
-        for sql in [SEEN, PART_OF, EXAMPLE, RECORDS] {
-            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-            let parameters = vec![1_i64; plan.parameter_count()];
-            let steps = plan.query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3)).unwrap();
-            let steps: Vec<String> = steps.map(Result::unwrap).collect();
-            let scans = |step: &&String| step.starts_with("SCAN") && !step.starts_with("SCAN top") && !step.contains("CONSTANT");
-            assert_eq!(steps.iter().find(scans), None, "{steps:#?}");
-            assert!(steps.iter().any(|step| step.contains("edge_by_dst")), "{steps:#?}");
+        let instance = |name: &str| format!("SEARCH {name} USING INTEGER PRIMARY KEY (rowid=?)");
+        let by_dst = |name: &str| format!("SEARCH {name} USING INDEX edge_by_dst (dst=?)");
+        // Also once SQLite has statistics, which somebody's `ANALYZE` leaves.
+        for statistics in ["", "ANALYZE"] {
+            connection.execute_batch(statistics).unwrap();
+            assert_eq!(plan(&connection, SUB_TYPES, 1), ["SEARCH kind USING PRIMARY KEY (itype=?)"]);
+            assert_eq!(plan(&connection, ATTRIBUTE, 4), ["SEARCH instance USING INDEX instance_by_hash (hash=?)"]);
+            assert_eq!(plan(&connection, DATA, 2), ["SEARCH instance USING INDEX instance_by_hash (hash=?)"]);
+            assert_eq!(plan(&connection, EVENTS, 2), [by_dst("edge"), instance("instance")]);
+            let steps = plan(&connection, HOLDERS, 3);
+            for step in [by_dst("below"), instance("middle"), by_dst("top"), instance("instance")] {
+                let covering = step.replace("USING INDEX", "USING COVERING INDEX");
+                assert!(steps.contains(&step) || steps.contains(&covering), "{step} is not in {steps:?}");
+            }
+            assert!(steps.iter().all(|step| !step.starts_with("SCAN") || step == "SCAN holder"), "{steps:?}");
         }
     }
 }

@@ -37,7 +37,7 @@ use super::{
     Access, Archived, ClaimSize, Committed, Correlation, DeadLetter, ExportQuery, FilterRef, FilterStatus, Health, NewRecord,
     Settled, Store, StoreError, SubmissionKey, Survey, Tally, Usage, Work,
 };
-use crate::tahoe::{Hash, Itype, Scalar};
+use crate::tahoe::{Hash, Itype};
 
 /// An archive in one file.
 ///
@@ -217,19 +217,17 @@ impl Store for SqliteStore {
         })
     }
 
-    fn attributes(&self, readings: &[Scalar]) -> Result<Vec<Hash>, StoreError> {
-        correlation::attributes(&lock(&self.reader), readings).map_err(|e| self.failed(e))
-    }
-
-    fn correlation(&self, hash: Hash) -> Result<Correlation, StoreError> {
-        let reader = lock(&self.reader);
-        reader
-            .unchecked_transaction()
-            .and_then(|transaction| correlation::correlation(&transaction, hash))
-            .map_err(|e| self.failed(e))
-    }
-
     fn document(&self, hash: Hash) -> Result<Option<String>, StoreError> {
         export::document(&lock(&self.reader), &hash).map_err(|e| self.failed(e))
+    }
+
+    fn find_attributes(&self, value: &str) -> Result<Vec<Hash>, StoreError> {
+        correlation::find_attributes(&lock(&self.reader), value).map_err(|e| self.failed(e))
+    }
+
+    fn correlate(&self, hash: Hash) -> Result<Correlation, StoreError> {
+        // Its own connection, as for an export.
+        let connection = connect::open_reader(&self.file, self.access)?;
+        correlation::correlate(&connection, hash).map_err(|e| self.failed(e))
     }
 }
