@@ -1,16 +1,20 @@
-//! Arbitrary and mangled feeds: nothing panics, and no answer is one that the host would refuse.
+//! Arbitrary and mangled feeds through both filters that read such: nothing panics, and no answer is one that the host
+//! would refuse.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use filter_sdk::testing;
-use phishtank_feed::FILTER;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
 /// The feeds of the goldens, as text.
 fn goldens() -> Vec<String> {
-    let folder = format!("{}/../../fixtures/phishtank_feed", env!("CARGO_MANIFEST_DIR"));
-    let files = std::fs::read_dir(folder).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    let folders =
+        ["phishtank_feed", "openphish_feed"].map(|name| format!("{}/../../fixtures/{name}", env!("CARGO_MANIFEST_DIR")));
+    let files = folders
+        .into_iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
+        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
     let cases = files.flat_map(|file| serde_json::from_str::<Vec<Value>>(&file).unwrap());
     cases
         .map(|case| {
@@ -22,7 +26,9 @@ fn goldens() -> Vec<String> {
 
 fn check(data: &str) {
     // Panics if the answer is one that the host would refuse.
-    testing::run(&FILTER, &testing::record("phishtank_feed", data), &[]);
+    for filter in [&phishtank_feed::FILTER, &openphish_feed::FILTER] {
+        testing::run(filter, &testing::record(filter.name, data), &[]);
+    }
 }
 
 fn check_text(text: &str) {
