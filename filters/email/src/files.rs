@@ -45,6 +45,5 @@ fn file(leaf: &Leaf<'_>, kind: &str, parts: &mut Parts) {
     nodes.push(answer.attribute("mime_type", kind));
     // No record is that long.
     nodes.push(answer.attribute("size", Scalar::Integer(i64::try_from(content.len()).unwrap_or(i64::MAX))));
-    let file = answer.object("file", &nodes);
-    parts.add(file, nodes.len());
+    parts.children.push(answer.object("file", &nodes));
 }

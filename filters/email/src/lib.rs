@@ -44,8 +44,7 @@ fn parse(record: &Record, host: &Host) -> Result<Answer, Rejection> {
     let source = Source::new(&bytes)?;
     let mail = Mail::parse(&source).ok_or_else(|| Rejection::new("expected a message, found no header field"))?;
 
-    let mut parts =
-        Parts { answer: Answer::new(record.limits()), children: Vec::new(), references: 2, left_out: 0, cut_body: false };
+    let mut parts = Parts { answer: Answer::new(record.limits()), children: Vec::new(), left_out: 0, cut_body: false };
     sender::add(&mail, &mut parts);
     for address in mail.addresses(&HeaderName::ReplyTo) {
         // Whose desk it is was never kept.
@@ -85,8 +84,6 @@ fn latin_1(text: &str) -> Result<Vec<u8>, Rejection> {
 struct Parts {
     answer: Answer,
     children: Vec<Node>,
-    /// How often the documents refer to each other so far: twice to the event, and to what is in it.
-    references: usize,
     /// What there was no room for.
     left_out: usize,
     /// Whether the body is longer than a document takes.
@@ -97,19 +94,12 @@ impl Parts {
     /// The most nodes of one file.
     const NODES: usize = 5;
 
-    /// Whether another child of so many nodes fits; counts it as left out if not.
+    /// Whether another child of so many nodes fits; counts it as left out if not. References need no count: with at most
+    /// three to each node, the limit of nodes is reached before theirs.
     fn has_room(&mut self, nodes: usize) -> bool {
-        let room = self.children.len() < filter_sdk::limits::CHILDREN
-            && self.answer.spare_nodes() >= nodes
-            && self.references + 3 * nodes <= self.answer.limits().references;
+        let room = self.children.len() < filter_sdk::limits::CHILDREN && self.answer.spare_nodes() >= nodes;
         self.left_out += usize::from(!room);
         room
-    }
-
-    /// Adds a child with so many nodes below it: the record and the event refer to all of them, the child to those below.
-    fn add(&mut self, child: Node, below: usize) {
-        self.children.push(child);
-        self.references += 2 + 3 * below;
     }
 
     /// Adds an attribute, unless it is blank.
@@ -117,8 +107,7 @@ impl Parts {
         if let Some(value) = value.filter(|value| !is_blank(value))
             && self.has_room(1)
         {
-            let attribute = self.answer.attribute(sub_type, value);
-            self.add(attribute, 0);
+            self.children.push(self.answer.attribute(sub_type, value));
         }
     }
 
@@ -135,8 +124,7 @@ impl Parts {
             texts.iter().filter_map(|(name, text)| Some((*name, (*text)?))).filter(|(_, text)| !is_blank(text)).collect();
         if !texts.is_empty() && self.has_room(texts.len() + 1) {
             let nodes: Vec<Node> = texts.into_iter().map(|(name, text)| self.answer.attribute(name, text)).collect();
-            let object = self.answer.object(sub_type, &nodes);
-            self.add(object, nodes.len());
+            self.children.push(self.answer.object(sub_type, &nodes));
         }
     }
 }

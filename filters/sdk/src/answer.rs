@@ -104,11 +104,6 @@ impl Answer {
         }
     }
 
-    /// What the host accepts of it.
-    pub const fn limits(&self) -> Limits {
-        self.limits
-    }
-
     /// How many nodes the host will still accept.
     pub const fn spare_nodes(&self) -> usize {
         self.limits.nodes.saturating_sub(self.content.nodes.len())
