@@ -39,7 +39,7 @@ pub enum Command {
     /// Looks at the configuration.
     Config(ConfigArgs),
     /// Looks at the archive itself.
-    Store(ArchiveArgs),
+    Store(StoreCommandArgs),
     /// Shows how filters fare: their records, breakers and costs.
     Status(StatusArgs),
     /// Shows the records that failed, and why.
@@ -105,22 +105,22 @@ pub struct RunArgs {
 
 /// The archive itself.
 #[derive(Debug, Args)]
-pub struct ArchiveArgs {
+pub struct StoreCommandArgs {
     /// What to do.
     #[command(subcommand)]
-    pub command: ArchiveCommand,
+    pub command: StoreCommand,
 }
 
 /// What to do with the archive itself.
 #[derive(Debug, Subcommand)]
-pub enum ArchiveCommand {
+pub enum StoreCommand {
     /// Reads the whole archive and says what it is like, and what to think of before the first run on it. Writes nothing.
-    Check(ArchiveCheckArgs),
+    Check(StoreCheckArgs),
 }
 
 /// Checking an archive.
 #[derive(Debug, Args)]
-pub struct ArchiveCheckArgs {
+pub struct StoreCheckArgs {
     /// Also say how many records these filters would take on.
     #[arg(long, value_name = "F.wasm", num_args = 1..)]
     pub filters: Vec<PathBuf>,

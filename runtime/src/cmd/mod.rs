@@ -1,6 +1,5 @@
 //! The commands: what was typed becomes calls of the parts, and what came out becomes text and an exit code.
 
-mod archive;
 mod build;
 mod config;
 mod dead_letters;
@@ -12,10 +11,11 @@ mod inspect;
 mod run;
 mod show;
 mod status;
+mod store_check;
 
 use std::io;
 
-use crate::cli::{ArchiveCommand, Cli, Command, ConfigCommand, DeadLettersCommand};
+use crate::cli::{Cli, Command, ConfigCommand, DeadLettersCommand, StoreCommand};
 use crate::exit::Exit;
 use crate::store::StoreError;
 use crate::terminal::escape;
@@ -38,7 +38,7 @@ pub fn main(cli: Cli) -> Exit {
             ConfigCommand::Check(args) => config::check(args),
         },
         Some(Command::Store(args)) => match &args.command {
-            ArchiveCommand::Check(args) => archive::check(args),
+            StoreCommand::Check(args) => store_check::check(args),
         },
         Some(Command::Status(args)) => status::run(args),
         Some(Command::DeadLetters(args)) => match &args.command {

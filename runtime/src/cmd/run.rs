@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::json;
 
-use super::{archive, config, dry_run, filters};
+use super::{config, dry_run, filters, store_check};
 use crate::cli::RunArgs;
 use crate::exit::Exit;
 use crate::pipeline::{FilterSummary, Member, Patience, Run, Settings};
@@ -45,8 +45,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let Some(store) = unless_told_to_end(args, &stop, patience.ask(|| store::open(address)))? else {
         return Ok(Exit::Complete);
     };
-    if let Some(undecided) = archive::undecided(&members, &config)
-        && unless_told_to_end(args, &stop, patience.ask(|| archive::has_originals_mapping(store.as_ref())))? == Some(true)
+    if let Some(undecided) = store_check::undecided(&members, &config)
+        && unless_told_to_end(args, &stop, patience.ask(|| store_check::has_originals_mapping(store.as_ref())))? == Some(true)
     {
         return Err(undecided.into());
     }

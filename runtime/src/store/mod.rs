@@ -24,7 +24,7 @@ use uuid::Uuid;
 pub use self::address::{Access, check_address, open, open_existing, open_with, shown_address};
 pub use self::correlation::Correlation;
 pub use self::status::{FilterStatus, Health, OpenBreaker, Outage, Usage};
-pub use self::survey::{Index, Oddities, Raw, Survey};
+pub use self::survey::{Index, ORIGINALS, Oddities, Raw, Survey};
 use crate::tahoe::{Graph, Hash, Itype, RawDocument};
 use crate::verdict::{Failure, Report};
 

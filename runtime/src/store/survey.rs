@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+/// An attribute that only the original's mapping of honeypot records makes: what it called their sensor.
+pub const ORIGINALS: &str = "sesnor";
+
 /// Examples that are kept of each kind of oddity.
 pub(super) const EXAMPLES: usize = 5;
 
@@ -22,7 +25,7 @@ pub struct Survey {
     pub duplicates: Oddities,
     /// Documents that cannot be read: why, and which.
     pub unreadable: Oddities,
-    /// Attributes of the original's mapping of honeypot records, which later versions name otherwise: `sesnor`.
+    /// Attributes [`ORIGINALS`].
     pub original_mapping: u64,
 }
 

@@ -11,15 +11,15 @@
 //! is believed. A process that dies, says nonsense or nothing at all costs the record that it was at.
 
 mod cache;
+mod calls;
 mod child;
 mod confine;
 mod filter;
-mod pool;
 mod process;
 mod wire;
 
 pub use cache::Cache;
+pub use calls::Worker;
 pub use child::{Role, serve};
 pub use filter::{Filter, load};
-pub use pool::Worker;
 pub use process::Launcher;

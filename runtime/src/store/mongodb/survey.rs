@@ -7,11 +7,8 @@ use super::claim::{Arrival, read};
 use super::ledger;
 use super::server::{INSTANCE, LEDGER, SUBMISSION, Server};
 use super::{indexes, reading, submissions, tally};
-use crate::store::{ClaimSize, FilterRef, Index, StoreError, Survey, Work};
+use crate::store::{ClaimSize, FilterRef, Index, ORIGINALS, StoreError, Survey, Work};
 use crate::tahoe::{Hash, Itype};
-
-/// What the original called the sensor of a honeypot record.
-const ORIGINALS: &str = "sesnor";
 
 /// How many submissions are looked up at once.
 const SLICE: usize = 256;

@@ -4,11 +4,8 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::claims;
 use super::schema::{itype_code, itype_of};
-use crate::store::{ClaimSize, FilterRef, Index, Survey, Work};
+use crate::store::{ClaimSize, FilterRef, Index, ORIGINALS, Survey, Work};
 use crate::tahoe::Itype;
-
-/// What the original called the sensor of a honeypot record.
-const ORIGINALS: &str = "sesnor";
 
 /// The indexes that the tables do not imply, by table.
 const INDEXES: [(&str, &str); 3] =

@@ -6,22 +6,20 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use super::{UsageError, config, filters};
-use crate::cli::{ArchiveCheckArgs, SettingsArgs};
+use crate::cli::{SettingsArgs, StoreCheckArgs};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::pipeline::Member;
-use crate::store::{self, Access, ClaimSize, Oddities, Store, StoreError, Survey};
+use crate::store::{self, Access, ClaimSize, ORIGINALS, Oddities, Store, StoreError, Survey};
 use crate::tahoe::Itype;
 use crate::terminal::escape;
 use crate::worker::Launcher;
 
-/// An attribute that only the original's mapping of honeypot records makes.
-const ORIGINALS: &str = "sesnor";
 /// The option of filters that can make documents of that mapping.
 const COMPAT: &str = "compat";
 
 /// Prints what was found. Exit code 3 if there is something to think of.
-pub(super) fn check(args: &ArchiveCheckArgs) -> anyhow::Result<Exit> {
+pub(super) fn check(args: &StoreCheckArgs) -> anyhow::Result<Exit> {
     let address = config::address(&args.store)?;
     store::check_address(&address)?;
     let members = match args.filters.as_slice() {
