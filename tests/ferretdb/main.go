@@ -89,6 +89,7 @@ func run() error {
 		cancel()
 		return err
 	}
+	go keepIndexed(ctx, absolute)
 	go serve(listener, backend)
 	fmt.Printf("PORT %d\n", listener.Addr().(*net.TCPAddr).Port)
 
@@ -200,9 +201,10 @@ func command(client, server net.Conn) error {
 			return errors.New("hung")
 		}
 		time.Sleep(time.Duration(mood.delay.Load()))
+		// A greeting does not wait: a server that is busy is not one that is away.
+		turn.Lock()
+		defer turn.Unlock()
 	}
-	turn.Lock()
-	defer turn.Unlock()
 	if _, err := server.Write(message); err != nil {
 		return err
 	}

@@ -30,6 +30,9 @@ pub(super) const COUNTER: &str = "counter";
 /// What one command holds at most, so that it is below the server's 16 MiB with all that is around it.
 const COMMAND_BYTES: usize = 8 * 1024 * 1024;
 const COMMAND_UPDATES: usize = 1000;
+/// As many as FerretDB 1 takes: each of a command's updates keeps one of its hundred connections to its backend until
+/// all are done, and the next waits for ever.
+const FERRETDB_UPDATES: usize = 64;
 
 /// How often a write that another writer overtook is tried again.
 pub(super) const RACES: u32 = 8;
@@ -65,6 +68,8 @@ pub(super) struct Server {
     database: Database,
     concern: Bson,
     patience: Patience,
+    /// How many updates one command has at most.
+    updates: usize,
 }
 
 impl Server {
@@ -88,8 +93,16 @@ impl Server {
             .read_concern(ReadConcern::majority())
             .write_concern(target.concern)
             .build();
-        let mut server = Self { database: client.database_with_options(&target.database, options), address, concern, patience };
-        server.command(doc! { "ping": 1 })?;
+        let mut server = Self {
+            database: client.database_with_options(&target.database, options),
+            address,
+            concern,
+            patience,
+            updates: COMMAND_UPDATES,
+        };
+        if server.command(doc! { "buildInfo": 1 })?.contains_key("ferretdbVersion") {
+            server.updates = FERRETDB_UPDATES;
+        }
         // A server by itself may not know read concerns, and has nobody to disagree with.
         if let Err(StoreError::Permanent(_)) = server.find_sorted(INSTANCE, doc! {}, doc! { "_id": 1 }, doc! {}, Some(1)) {
             let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
@@ -231,7 +244,7 @@ impl Server {
         while from < updates.len() {
             let rest = updates.get(from..).unwrap_or_default();
             let mut bytes = 0;
-            let fits = rest.iter().take(COMMAND_UPDATES).take_while(|update| {
+            let fits = rest.iter().take(self.updates).take_while(|update| {
                 bytes += size(&update.change) + size(&update.filter);
                 bytes <= COMMAND_BYTES
             });
