@@ -35,6 +35,8 @@ mod readme;
 mod show;
 /// Looking before the first write.
 mod store_check;
+/// Runtimes that share an archive, and are killed.
+mod sharing;
 /// The binary, stores in temporary folders, components made from text.
 mod support;
 /// The processes that compile and call.

@@ -1,9 +1,12 @@
 //! What all tests use.
 
 pub(crate) mod guest;
+pub(crate) mod server;
+pub(crate) mod traffic;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -78,19 +81,34 @@ pub(crate) fn runtime<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<It
     command(arguments).output().unwrap().into()
 }
 
-/// An archive in a folder of its own, deleted with it.
+/// Tells a process to end; returns its exit code, and how long it took.
+pub(crate) fn terminate(child: &mut Child) -> (Option<i32>, Duration) {
+    let start = Instant::now();
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let status = child.wait().unwrap();
+    (status.code(), start.elapsed())
+}
+
+/// An archive, with a folder of its own that is deleted with it.
 pub(crate) struct Archive {
     folder: tempfile::TempDir,
+    /// Its address; in the folder if there is none.
+    database: Option<String>,
 }
 
 impl Archive {
     /// A store that does not exist yet.
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), database: None }
+    }
+
+    /// On a server.
+    pub(crate) fn at(database: String) -> Self {
+        Self { database: Some(database), ..Self::new() }
     }
 
     pub(crate) fn store(&self) -> String {
-        format!("sqlite:{}", self.path("store.db").display())
+        self.database.clone().unwrap_or_else(|| format!("sqlite:{}", self.path("store.db").display()))
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
