@@ -39,6 +39,8 @@ mod show;
 mod store_check;
 /// Runtimes that share an archive, and are killed.
 mod sharing;
+/// Told to end in the middle of the work.
+mod signals;
 /// The binary, stores in temporary folders, components made from text.
 mod support;
 /// The processes that compile and call.
