@@ -27,6 +27,8 @@ mod model;
 mod mongodb;
 /// Organisations that share an archive.
 mod organisations;
+/// Archives that the original left.
+mod originals;
 /// Servers that are away, slow or silent.
 mod outage;
 /// What a person sees.
