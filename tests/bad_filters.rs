@@ -2,10 +2,14 @@
 
 use serde_json::Value;
 
+use crate::support::server::database;
 use crate::support::{Archive, Ended, filter, guest, root, runtime};
 
 fn archive() -> Archive {
-    let archive = Archive::new();
+    ingested(Archive::new())
+}
+
+fn ingested(archive: Archive) -> Archive {
     archive.ingest(&root().join("fixtures/records/cowrie.jsonl"), "cowrie", "org", &["--received-at", "1767225600"]).expect(0);
     archive
 }
@@ -51,6 +55,29 @@ fn bad_filters_cost_their_own_records_and_nothing_of_the_others() {
     mixed.run(&filters, &[]).expect(3);
     let last = mixed.run(&filters, &[]).expect(0).json();
     assert_eq!((&last["filters"][0]["attempts"], &last["filters"][0]["store"]["failed"]), (&Value::from(0), &Value::from(29)));
+}
+
+#[test]
+fn dead_letters_are_the_same_on_every_store() {
+    let Some(store) = database("dead_letters") else { return };
+    let [embedded, server] = [Archive::new(), Archive::at(store)].map(|archive| {
+        let archive = ingested(archive);
+        let bodies = [("looping", LOOP), ("greedy", MEMORY_BOMB), ("trapping", "unreachable"), ("wrong", "(i32.const -16)")];
+        let filters: Vec<_> =
+            bodies.iter().zip(1..).map(|((name, parse), number)| guest::file(&archive, number, name, parse)).collect();
+        archive.run(&filters, &["--workers", "1"]).expect(3);
+        let letters = runtime(["dead-letters", "list", "--json", "--store", &archive.store()]).expect(0).out;
+        let mut letters: Vec<Value> = letters.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        for letter in &mut letters {
+            let letter = letter.as_object_mut().unwrap();
+            assert!(letter.remove("id").unwrap().as_i64().unwrap() > 0);
+            assert!(letter.remove("failed_at").unwrap().as_f64().unwrap() > 1_767_225_600.0);
+        }
+        letters.sort_by_key(Value::to_string);
+        letters
+    });
+    assert_eq!(embedded.len(), 4 * 29);
+    assert_eq!(embedded, server);
 }
 
 fn refused(archive: &Archive, filters: &[std::path::PathBuf], code: i32, words: &[&str]) {
