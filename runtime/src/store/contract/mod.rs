@@ -5,6 +5,7 @@ mod claims;
 mod correlation;
 mod health;
 mod looking;
+mod writers;
 
 use std::collections::HashSet;
 
@@ -65,6 +66,8 @@ pub(in crate::store) fn run(make: Make<'_>, cases: u32) {
     }
     println!("contract: any order and repetition");
     any_order_and_repetition_gives_the_export_of_the_embedded_store(make, cases);
+    println!("contract: several writers");
+    writers::any_interleaving_gives_the_export_of_one_writer(make, cases);
 }
 
 fn with(archive: &dyn Archive, records: usize) -> Box<dyn Store> {
