@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Speed, as ratios from one run on this machine: what each step of a record's way costs, the sandbox against the same filter
-# compiled natively, and the whole way through the binary. Figures of two machines, or of a busy one, say nothing.
+# compiled natively, polls and records in archives of different sizes, and the whole way through the binary. Figures of two
+# machines, or of a busy one, say nothing.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 records=${1:-50000}
@@ -15,6 +16,9 @@ say "$("$runtime" --version), $(rustc --version)"
 
 say "step by step"
 cargo bench --quiet --locked --package tahoe-runtime --bench road
+
+say "the same cost in every archive: figures in brackets are ratios to the first line"
+cargo bench --quiet --locked --package tahoe-runtime --bench growth
 
 say "end to end through the binary: $records records, two filters, SQLite"
 folder=$(mktemp -d)

@@ -26,6 +26,8 @@ mod health;
 mod indexes;
 mod ingest;
 mod join;
+#[cfg(test)]
+mod large_tests;
 mod lease;
 mod ledger;
 #[cfg(test)]

@@ -40,6 +40,16 @@ struct Cursor {
     at: i64,
 }
 
+/// The end of what a sub-type has.
+const LAST: &str = "SELECT max(id) FROM submission WHERE sub_type = ?1";
+/// What is not settled behind a cursor.
+const PENDING: &str = "SELECT id FROM submission WHERE sub_type = ?2 AND id > ?3
+    AND NOT EXISTS (SELECT 1 FROM ledger WHERE filter = ?1 AND submission = submission.id)
+    ORDER BY id LIMIT ?4";
+/// A submission with its record.
+const LOAD: &str = "SELECT hash, submission.orgid, submission.sub_type, data, submission.timezone, submission.received_at, raw
+    FROM submission JOIN instance ON instance.id = raw WHERE submission.id = ?1";
+
 /// The statements of a claim.
 struct Statements<'c> {
     last: CachedStatement<'c>,
@@ -72,12 +82,8 @@ impl Queue {
     /// Claims pending pairs, oldest first over all sub-types.
     pub(super) fn claim(&mut self, connection: &Connection, size: ClaimSize) -> rusqlite::Result<Vec<Work>> {
         let mut statements = Statements {
-            last: connection.prepare_cached("SELECT max(id) FROM submission WHERE sub_type = ?1")?,
-            pending: connection.prepare_cached(
-                "SELECT id FROM submission WHERE sub_type = ?2 AND id > ?3
-                    AND NOT EXISTS (SELECT 1 FROM ledger WHERE filter = ?1 AND submission = submission.id)
-                 ORDER BY id LIMIT ?4",
-            )?,
+            last: connection.prepare_cached(LAST)?,
+            pending: connection.prepare_cached(PENDING)?,
             load: connection.prepare_cached(LOAD)?,
         };
         let wanted = size.records.max(1);
@@ -133,10 +139,6 @@ impl Queue {
     }
 }
 
-/// A submission with its record.
-const LOAD: &str = "SELECT hash, submission.orgid, submission.sub_type, data, submission.timezone, submission.received_at, raw
-    FROM submission JOIN instance ON instance.id = raw WHERE submission.id = ?1";
-
 fn load(statement: &mut CachedStatement<'_>, id: i64) -> rusqlite::Result<(Work, Held)> {
     statement.query_row([id], |row| {
         let key = SubmissionKey { raw: Hash::from_bytes(row.get(0)?), orgid: row.get(1)? };
@@ -177,6 +179,28 @@ mod tests {
         assert_eq!(numbers(&scratch.store.claim(FILTER, some(3)).unwrap()), [3, 4, 5]);
         assert_eq!(numbers(&scratch.store.claim(FILTER, some(3)).unwrap()), [6]);
         assert!(scratch.store.claim(FILTER, ALL).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_index_answers_every_statement_of_a_poll() {
+        let scratch = Scratch::with(50);
+        settle_all(&scratch.store, &scratch.store.claim(FILTER, ALL).unwrap());
+        let connection = rusqlite::Connection::open(scratch.path()).unwrap();
+        for sql in [super::super::ledger::WATERMARKS, super::LAST, super::PENDING, super::LOAD] {
+            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let mut rows = plan.raw_query();
+            let mut steps: Vec<String> = Vec::new();
+            while let Some(row) = rows.next().unwrap() {
+                steps.push(row.get(3).unwrap());
+            }
+            let looks: Vec<&String> = steps.iter().filter(|step| !step.starts_with("CORRELATED SCALAR SUBQUERY")).collect();
+            assert!(!looks.is_empty(), "{sql}");
+            for look in looks {
+                let by = ["USING INDEX", "USING COVERING INDEX", "USING PRIMARY KEY", "USING INTEGER PRIMARY KEY"];
+                let searched = look.starts_with("SEARCH ") && by.iter().any(|by| look.contains(by));
+                assert!(searched, "{look:?} of {steps:?} for {sql}");
+            }
+        }
     }
 
     #[test]

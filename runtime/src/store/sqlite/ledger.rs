@@ -40,9 +40,11 @@ pub(super) fn register(transaction: &Transaction<'_>, filter: &FilterRef) -> rus
     Ok((id, configuration))
 }
 
+pub(super) const WATERMARKS: &str = "SELECT sub_type, settled FROM watermark WHERE filter = ?1";
+
 /// Per sub-type that a filter reads, the submission up to which all are settled.
 pub(super) fn watermarks(connection: &Connection, filter: i64) -> rusqlite::Result<Vec<(String, i64)>> {
-    let mut statement = connection.prepare_cached("SELECT sub_type, settled FROM watermark WHERE filter = ?1")?;
+    let mut statement = connection.prepare_cached(WATERMARKS)?;
     statement.query_map([filter], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
