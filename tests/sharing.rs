@@ -96,11 +96,18 @@ fn three_runtimes_that_are_killed_and_started_again_end_as_one_that_was_not() {
     let deadline = Duration::from_secs(300 + records as u64);
     let ledger = Ledger::of(&shared.store());
     ledger.wait_for(1, deadline);
-    let (mut kills, mut next) = (0, began.elapsed());
-    while ledger.rows() < 2 * records as u64 {
-        assert!(began.elapsed() < deadline, "{} of {} pairs are settled", ledger.rows(), 2 * records);
+    let pairs = 2 * records as u64;
+    // Three in a row, a few seconds apart; and then time to see that the dead are dead, which takes half a minute, and to
+    // do something with what they had.
+    let (mut kills, mut next, mut enough) = (0, began.elapsed(), 0);
+    loop {
+        let rows = ledger.rows();
+        if rows == pairs {
+            break;
+        }
+        assert!(began.elapsed() < deadline, "{rows} of {pairs} pairs are settled");
         std::thread::sleep(Duration::from_millis(500));
-        if began.elapsed() < next {
+        if began.elapsed() < next || rows < enough {
             continue;
         }
         let number = kills % 3;
@@ -108,8 +115,11 @@ fn three_runtimes_that_are_killed_and_started_again_end_as_one_that_was_not() {
         let life = Life::start(&shared, number, lives[number].len());
         lives[number].push(life);
         kills += 1;
-        // Three in a row, and then time to see that the dead are dead, which takes half a minute, and to do something.
-        next = began.elapsed() + Duration::from_secs(if kills % 3 == 0 { 75 } else { 4 });
+        if kills % 3 == 0 {
+            (next, enough) = (began.elapsed() + Duration::from_secs(75), rows + pairs / 10);
+        } else {
+            next = began.elapsed() + Duration::from_secs(4);
+        }
     }
     let elapsed = began.elapsed();
     for life in lives.iter_mut().filter_map(|lives| lives.last_mut()) {
