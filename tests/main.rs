@@ -35,14 +35,14 @@ mod outage;
 mod output;
 /// What README.md says, done.
 mod readme;
-/// What is known of a value.
-mod show;
-/// Looking before the first write.
-mod store_check;
 /// Runtimes that share an archive, and are killed.
 mod sharing;
+/// What is known of a value.
+mod show;
 /// Told to end in the middle of the work.
 mod signals;
+/// Looking before the first write.
+mod store_check;
 /// The binary, stores in temporary folders, components made from text.
 mod support;
 /// The processes that compile and call.

@@ -100,7 +100,7 @@ fn settled(work: &Work, number: usize, emits: &Descriptor) -> Settled {
     let rules = Rules { limits: &Limits::PURE, emits: &emits.emits, input: 1000, received_at: work.received_at };
     let checked = check(answer, &rules).unwrap();
     let verdict = Verdict::Done(build(&checked, &work.key.orgid).unwrap(), checked.digest());
-    Settled { key: work.key.clone(), verdict, report: Report::default() }
+    Settled { key: work.key.clone(), verdict, report: Report::default(), attempts: 1 }
 }
 
 fn descriptor() -> Descriptor {
