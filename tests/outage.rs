@@ -118,7 +118,6 @@ fn a_connection_that_hangs_in_the_middle_is_given_up_and_the_run_goes_on() {
 }
 
 #[test]
-#[ignore = "needs the retry at start"]
 fn a_server_that_comes_after_the_runtime_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let Some((server, archive)) = server(folder.path(), "") else { return };
