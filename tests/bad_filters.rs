@@ -3,13 +3,11 @@
 use serde_json::Value;
 
 use crate::support::server::database;
+use crate::support::traffic::cowrie;
 use crate::support::{Archive, Ended, filter, guest, root, runtime};
 
 fn archive() -> Archive {
-    ingested(Archive::new())
-}
-
-fn ingested(archive: Archive) -> Archive {
+    let archive = Archive::new();
     archive.ingest(&root().join("fixtures/records/cowrie.jsonl"), "cowrie", "org", &["--received-at", "1767225600"]).expect(0);
     archive
 }
@@ -61,7 +59,9 @@ fn bad_filters_cost_their_own_records_and_nothing_of_the_others() {
 fn dead_letters_are_the_same_on_every_store() {
     let Some(store) = database("dead_letters") else { return };
     let [embedded, server] = [Archive::new(), Archive::at(store)].map(|archive| {
-        let archive = ingested(archive);
+        // Fewer records than stop a filter for the rest of a run: which are the first ten, each store decides.
+        let file = archive.file("records.jsonl", cowrie(9));
+        archive.ingest(&file, "cowrie", "org", &["--received-at", "1767225600"]).expect(0);
         let bodies = [("looping", LOOP), ("greedy", MEMORY_BOMB), ("trapping", "unreachable"), ("wrong", "(i32.const -16)")];
         let filters: Vec<_> =
             bodies.iter().zip(1..).map(|((name, parse), number)| guest::file(&archive, number, name, parse)).collect();
@@ -76,7 +76,7 @@ fn dead_letters_are_the_same_on_every_store() {
         letters.sort_by_key(Value::to_string);
         letters
     });
-    assert_eq!(embedded.len(), 4 * 29);
+    assert_eq!(embedded.len(), 4 * 9);
     assert_eq!(embedded, server);
 }
 

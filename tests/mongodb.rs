@@ -1,7 +1,7 @@
 //! The same records through the binary into a MongoDB archive: the same bytes as from the embedded store.
 
 use crate::support::server::database;
-use crate::support::{Archive, filter, fixture, root, runtime};
+use crate::support::{Archive, filter, root, runtime};
 
 /// Time of arrival is part of a record.
 const RECEIVED: [&str; 2] = ["--received-at", "1767225600"];
@@ -27,20 +27,28 @@ fn records_of_two_organisations_become_the_same_bytes_as_in_the_embedded_store()
 }
 
 #[test]
-fn golden_records_become_the_same_bytes_as_in_the_embedded_store() {
-    let Some(store) = database("goldens") else { return };
-    let exports = [Archive::at(store), Archive::new()].map(|archive| {
-        for (path, name) in [("cowrie/cowrie.json", "cowrie"), ("sighting/sighting.json", "sighting")] {
-            let cases = fixture(path);
-            let data = cases.as_array().unwrap().iter().map(|case| format!("{}\n", case["raw"]["data"]));
-            let file = archive.file(&format!("{name}.jsonl"), data.collect::<String>());
-            archive.ingest(&file, name, "org-one", &RECEIVED).expect(0);
-        }
-        archive.run(&[filter("cowrie"), filter("sighting")], &[]).expect(0);
-        archive.export()
-    });
-    // FerretDB keeps -0.0 as 0 and drops nothing else that these records hold.
-    assert_eq!(exports[0], exports[1]);
+fn rejected_records_are_hidden_from_everyone_when_that_is_asked_for_and_not_before() {
+    let Some(store) = database("hiding") else { return };
+    let archive = Archive::at(store);
+    archive.ingest(&root().join("fixtures/records/cowrie.jsonl"), "cowrie", "org", &RECEIVED).expect(0);
+    archive.run(&[filter("cowrie")], &[]).expect(0);
+    let raws = || archive.documents().iter().filter(|document| document["itype"] == "raw").count();
+    assert_eq!(raws(), 29);
+    let hide = || runtime(["store", "hide-rejected", "--store", &archive.store()]).expect(0).out;
+    assert!(hide().starts_with("1 rejected record"));
+    assert_eq!(raws(), 28);
+    assert!(hide().starts_with("0 rejected records"));
+    // Another filter sees it no more.
+    let summary = archive.run(&[filter("sighting")], &[]).expect(0).json();
+    assert_eq!(summary["filters"][0]["attempts"], 28, "{summary}");
+}
+
+#[test]
+fn an_embedded_archive_has_nobody_to_hide_records_from() {
+    let archive = Archive::new();
+    archive.ingest(&root().join("fixtures/records/cowrie.jsonl"), "cowrie", "org", &RECEIVED).expect(0);
+    let ended = runtime(["store", "hide-rejected", "--store", &archive.store()]).expect(1);
+    assert!(ended.err.contains("nobody to hide a record from"), "{}", ended.err);
 }
 
 #[test]

@@ -12,6 +12,8 @@ use crate::support::{Archive, command, filter, terminate};
 const RECORDS: usize = 120;
 /// Pairs of record and filter.
 const PAIRS: u64 = 2 * RECORDS as u64;
+/// So that there is something left to do when the server is stopped, on any machine.
+const SLOW: &str = "delay 100ms";
 /// For all that follows on a server that is slow by nature.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -65,8 +67,9 @@ impl<'a> Daemon<'a> {
 #[test]
 fn a_server_that_stops_in_the_middle_is_waited_for_and_nothing_is_lost() {
     let folder = tempfile::tempdir().unwrap();
-    let Some((server, archive)) = server(folder.path(), "") else { return };
+    let Some((mut server, archive)) = server(folder.path(), "") else { return };
     let ledger = Ledger::of(&archive.store());
+    server.tell(SLOW);
     let daemon = Daemon::start(&archive);
     ledger.wait_for(1, PATIENCE);
     let port = server.port;
@@ -104,6 +107,7 @@ fn a_connection_that_hangs_in_the_middle_is_given_up_and_the_run_goes_on() {
     // Longer than the slowest command of the stand-in.
     let Some((mut server, archive)) = server(folder.path(), "&socketTimeoutMS=5000") else { return };
     let ledger = Ledger::of(&archive.store());
+    server.tell(SLOW);
     let daemon = Daemon::start(&archive);
     ledger.wait_for(1, PATIENCE);
     // One for each worker. The server hangs up long after the runtime does. The test itself asks nothing until both

@@ -51,7 +51,7 @@ impl Life {
                 summary["filters"].as_array().unwrap().iter().map(count).sum()
             }
             // Killed: what its last line of progress said.
-            Err(_) => log.lines().filter_map(|line| after(line, "settled=")).last().unwrap_or(0),
+            Err(_) => log.lines().filter_map(|line| after(line, "settled=")).next_back().unwrap_or(0),
         };
         (settled, taken)
     }

@@ -116,6 +116,9 @@ pub struct StoreCommandArgs {
 pub enum StoreCommand {
     /// Reads the whole archive and says what it is like, and what to think of before the first run on it. Writes nothing.
     Check(StoreCheckArgs),
+    /// Hides from everyone who reads the archive (`_valid: false`) the raw records that a filter rejected and that nothing
+    /// came of. For archives on MongoDB.
+    HideRejected(StoreArgs),
 }
 
 /// Checking an archive.

@@ -6,6 +6,7 @@ mod dead_letters;
 mod dry_run;
 mod export;
 mod filters;
+mod hide_rejected;
 mod ingest;
 mod inspect;
 mod run;
@@ -39,6 +40,7 @@ pub fn main(cli: Cli) -> Exit {
         },
         Some(Command::Store(args)) => match &args.command {
             StoreCommand::Check(args) => store_check::check(args),
+            StoreCommand::HideRejected(args) => hide_rejected::run(args),
         },
         Some(Command::Status(args)) => status::run(args),
         Some(Command::DeadLetters(args)) => match &args.command {

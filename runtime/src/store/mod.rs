@@ -305,6 +305,13 @@ pub trait Store: Send + Sync {
     /// See [`StoreError`].
     fn survey(&self) -> Result<Survey, StoreError>;
 
+    /// Hides from every reader of the archive (`_valid: false`) the raw documents that some filter rejected and that
+    /// nothing came of. Returns how many were hidden now. Nothing else ever writes that field.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; permanent in a store that nothing but this runtime reads.
+    fn hide_rejected(&self) -> Result<u64, StoreError>;
+
     /// How many pairs of a filter are pending, whether it was ever registered or not; and the first of them, as
     /// [`Store::claim`] would give them. Writes and holds nothing. Counts, as [`Store::tally`] does.
     ///

@@ -95,6 +95,10 @@ impl Store for Memory {
         unimplemented()
     }
 
+    fn hide_rejected(&self) -> Result<u64, StoreError> {
+        unimplemented()
+    }
+
     fn peek(&self, _: &FilterRef, _: ClaimSize) -> Result<(u64, Vec<Work>), StoreError> {
         unimplemented()
     }

@@ -23,6 +23,7 @@ mod documents;
 mod error;
 mod export;
 mod health;
+mod hiding;
 mod indexes;
 mod ingest;
 mod join;
@@ -271,6 +272,10 @@ impl Store for MongoStore {
 
     fn survey(&self) -> Result<Survey, StoreError> {
         survey::survey(&self.server)
+    }
+
+    fn hide_rejected(&self) -> Result<u64, StoreError> {
+        hiding::hide_rejected(&self.server)
     }
 
     fn peek(&self, filter: &FilterRef, size: ClaimSize) -> Result<(u64, Vec<Work>), StoreError> {

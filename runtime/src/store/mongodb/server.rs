@@ -10,6 +10,9 @@ use super::error::Fault;
 use super::patience::{INDEX, Patience};
 use crate::store::StoreError;
 
+/// How many documents a server may send in one answer. Not all of them leave off at 16 MiB by themselves.
+const BATCH: u32 = 1000;
+
 /// The archive, which others read and write too.
 pub(super) const INSTANCE: &str = "instance";
 /// Submissions of further organisations.
@@ -167,12 +170,13 @@ impl Server {
         if !sort.is_empty() {
             find = find.sort(sort).allow_disk_use(true);
         }
+        let mut batch = BATCH;
         if let Some(limit) = limit {
             // In one answer: a server begins with a hundred, unless told.
-            let batch = u32::try_from(limit).unwrap_or(u32::MAX);
-            find = find.limit(i64::from(batch)).batch_size(batch);
+            batch = u32::try_from(limit).unwrap_or(u32::MAX);
+            find = find.limit(i64::from(batch));
         }
-        let cursor = self.patience.wait(find).map_err(|error| self.failed(&error))?;
+        let cursor = self.patience.wait(find.batch_size(batch)).map_err(|error| self.failed(&error))?;
         Ok(Found { server: self, cursor })
     }
 
@@ -182,7 +186,7 @@ impl Server {
         projection.insert("_hash", 1);
         let stages = [doc! { "$match": filter }, doc! { "$project": projection }, doc! { "$sort": { "_hash": 1 } }];
         let collection = self.collection(collection);
-        let aggregate = collection.aggregate(stages).allow_disk_use(true).with_type();
+        let aggregate = collection.aggregate(stages).allow_disk_use(true).batch_size(BATCH).with_type();
         let cursor = self.patience.wait(aggregate).map_err(|error| self.failed(&error))?;
         Ok(Found { server: self, cursor })
     }

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Rewrites the expected documents of all fixtures with what the filters make of their records now, for review with
+# `git diff fixtures`. A case of a new record needs only `filter` and `raw`, and `options` if the filter is to have some.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+need_host_toolchain
+need_guest_toolchain
+build_runtime
+build_filters
+
+say "running every filter over its fixtures"
+TAHOE_UPDATE_FIXTURES=1 cargo test --release --locked --quiet -p tahoe-runtime --test end_to_end every_fixture_of_every_filter >/dev/null
+git diff --stat -- fixtures
