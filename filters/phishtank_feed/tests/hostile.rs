@@ -14,7 +14,9 @@ fn goldens() -> Vec<String> {
     let files = folders
         .into_iter()
         .flat_map(|folder| std::fs::read_dir(folder).unwrap())
-        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|kind| kind == "json"))
+        .map(|path| std::fs::read_to_string(path).unwrap());
     let cases = files.flat_map(|file| serde_json::from_str::<Vec<Value>>(&file).unwrap());
     cases
         .map(|case| {
