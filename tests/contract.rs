@@ -16,10 +16,11 @@ fn the_limits_that_the_sdk_tells_authors_are_those_of_the_host() {
         assert_eq!(told.events as u64, host.events.of(input));
         assert_eq!(told.sessions as u64, host.sessions.of(input));
         assert_eq!(told.text_bytes as u64, host.text.of(input));
+        assert_eq!(told.expanded_bytes as u64, host.expanded.of(input).min(host.expanded_ceiling));
         assert_eq!(told.references as u64, host.references.of(input));
     }
-    assert_eq!(sdk::CHILDREN as u64, host.children);
     assert_eq!(sdk::DOCUMENT_BYTES as u64, host.document);
+    assert_eq!(sdk::CHILDREN as u64, host.children);
     assert_eq!(sdk::OBJECT_DEPTH as u64, host.depth);
     assert_eq!(sdk::SUB_TYPE_BYTES as u64, host.sub_type);
     assert_eq!((sdk::LOG_LINES as u64, sdk::LOG_LINE_BYTES as u64), (host.log_lines, host.log_line));

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::bindings::cybexp::tahoe::types;
+use crate::expansion::Expansion;
 use crate::limits::{Limits, cut};
 use crate::{Category, Scalar};
 
@@ -24,6 +25,7 @@ pub struct Answer {
     content: types::Answer,
     limits: Limits,
     cut_texts: usize,
+    expansion: Expansion,
 }
 
 impl Answer {
@@ -32,7 +34,7 @@ impl Answer {
         // What a record usually becomes; growing the list again and again would cost more than the space.
         const USUAL_NODES: usize = 16;
         let content = types::Answer { nodes: Vec::with_capacity(USUAL_NODES), events: Vec::new(), sessions: Vec::new() };
-        Self { content, limits, cut_texts: 0 }
+        Self { content, limits, cut_texts: 0, expansion: Expansion::default() }
     }
 
     /// Adds an attribute. The same value twice is one document: there is no need to look for it first.
@@ -102,6 +104,27 @@ impl Answer {
             session.end_time = Some(time);
             session.duration = duration;
         }
+    }
+
+    /// Lets `add` add nodes and events, and takes all of them back if it fails, or if the host would not accept an answer
+    /// with them: `Ok(false)`. For records of many entries, of which one must not cost the others. Nodes that were taken
+    /// back must not be used any more.
+    ///
+    /// # Errors
+    /// What `add` says.
+    pub fn attempt<E>(&mut self, add: impl FnOnce(&mut Self) -> Result<(), E>) -> Result<bool, E> {
+        let before = self.expansion.measure(&self.content);
+        let cut_texts = self.cut_texts;
+        let added = add(self);
+        if added.is_ok() && self.expansion.measure(&self.content).is_within(&self.limits) {
+            return added.map(|()| true);
+        }
+        self.content.nodes.truncate(before.nodes);
+        self.content.events.truncate(before.events);
+        self.content.sessions.truncate(before.sessions);
+        self.cut_texts = cut_texts;
+        self.expansion.go_back(before);
+        added.map(|()| false)
     }
 
     /// How many nodes the host will still accept.
@@ -233,6 +256,31 @@ mod tests {
             matches!(&content.events[..], [event] if event.children == [1] && event.malicious == [1] && event.session == Some(0))
         );
         assert!(matches!(&content.sessions[..], [session] if session.end_time == Some(3.0) && session.duration == Some(2.0)));
+    }
+
+    #[test]
+    fn an_attempt_that_is_too_much_or_fails_leaves_nothing() {
+        // Of an empty record the host takes 256 nodes, 1,024 references and 256 KiB written out.
+        let attempt = |count: usize, quotes: usize, parents: usize| {
+            let mut answer = Answer::new(Limits::for_input(0));
+            answer.attribute("first", "x");
+            let kept = answer.attempt(|answer| {
+                let nodes: Vec<Node> = (0..count).map(|_| answer.attribute("a", "\"".repeat(quotes))).collect();
+                answer.event("e", 1.0, Category::Unknown, &nodes.repeat(parents));
+                Ok::<(), ()>(())
+            });
+            assert_eq!((answer.nodes().len(), answer.events().len()), if kept == Ok(true) { (1 + count, 1) } else { (1, 0) });
+            kept == Ok(true)
+        };
+        assert!(attempt(255, 0, 1) && !attempt(256, 0, 1));
+        assert!(attempt(100, 0, 4) && !attempt(100, 0, 5));
+        assert!(attempt(1, 25_000, 1) && !attempt(1, 27_000, 1));
+        let mut answer = Answer::new(Limits::for_input(0));
+        let failed = answer.attempt(|answer| {
+            answer.attribute("a", "é".repeat(40_000));
+            Err("why")
+        });
+        assert_eq!((failed, answer.nodes().len(), answer.cut_texts()), (Err("why"), 0, 0));
     }
 
     #[test]

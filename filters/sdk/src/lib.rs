@@ -55,6 +55,7 @@ pub mod answer;
 pub mod arena;
 #[expect(missing_docs, reason = "generated; the contract's own text is in `wit/`")]
 pub mod bindings;
+mod expansion;
 pub mod filter;
 pub mod host;
 pub mod json;

@@ -20,6 +20,8 @@ pub const CHILDREN: usize = 4_096;
 pub const OBJECT_DEPTH: usize = 4;
 /// Bytes of one document, what it refers to and the text of all that is in it included.
 pub const DOCUMENT_BYTES: usize = 15 << 20;
+/// The most that [`Limits::expanded_bytes`] is, whatever the input.
+pub const EXPANDED_BYTES: usize = 256 << 20;
 /// Seconds that an event may lie after the record's arrival: clocks differ.
 pub const SECONDS_AFTER_ARRIVAL: f64 = 2.0 * 86_400.0;
 
@@ -34,6 +36,8 @@ pub struct Limits {
     pub sessions: usize,
     /// Bytes of one text.
     pub text_bytes: usize,
+    /// Bytes of all documents, written out in full. [`Answer::attempt`](crate::Answer::attempt) measures them.
+    pub expanded_bytes: usize,
     /// How often the documents refer to each other, the record's own included: to each node once for the record, and once
     /// for every object, event and session that it is in, at any depth.
     pub references: usize,
@@ -43,11 +47,13 @@ impl Limits {
     /// The limits of an answer to `input_bytes` bytes of data, of which [`INPUT_BYTES`] count.
     pub const fn for_input(input_bytes: usize) -> Self {
         let input_bytes = if input_bytes > INPUT_BYTES { INPUT_BYTES } else { input_bytes };
+        let expanded_bytes = (256 << 10) + 64 * input_bytes;
         Self {
             nodes: 256 + input_bytes / 8,
             events: 64 + input_bytes / 16,
             sessions: 4 + input_bytes / 64,
             text_bytes: (64 << 10) + 3 * input_bytes,
+            expanded_bytes: if expanded_bytes > EXPANDED_BYTES { EXPANDED_BYTES } else { expanded_bytes },
             references: 1_024 + input_bytes / 2,
         }
     }
@@ -91,11 +97,13 @@ mod tests {
 
     #[test]
     fn limits_grow_with_the_input() {
-        assert_eq!(Limits::for_input(0), Limits { nodes: 256, events: 64, sessions: 4, text_bytes: 65_536, references: 1_024 });
-        assert_eq!(
-            Limits::for_input(640),
-            Limits { nodes: 336, events: 104, sessions: 14, text_bytes: 67_456, references: 1_344 }
-        );
+        let of_nothing =
+            Limits { nodes: 256, events: 64, sessions: 4, text_bytes: 65_536, expanded_bytes: 262_144, references: 1_024 };
+        assert_eq!(Limits::for_input(0), of_nothing);
+        let of_some =
+            Limits { nodes: 336, events: 104, sessions: 14, text_bytes: 67_456, expanded_bytes: 303_104, references: 1_344 };
+        assert_eq!(Limits::for_input(640), of_some);
+        assert_eq!(Limits::for_input(usize::MAX).expanded_bytes, EXPANDED_BYTES);
     }
 
     #[test]

@@ -172,7 +172,8 @@ impl Check<'_> {
         }
     }
 
-    /// Documents hold their children's content in full, and canonical forms escape it once more at each level.
+    /// Documents hold their children's content in full, and canonical forms escape it once more at each level. The raw
+    /// record refers to every node, to every event and to what the event refers to.
     fn expansion(&mut self, content: &Content) {
         let answer = self.answer;
         let parents =
