@@ -3,11 +3,9 @@
 //! Every URL becomes a `sighting` event. The URL is stored as received, so that a mail, another feed and a honeypot that
 //! name it meet in one attribute.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
-
-use filter_sdk::{Answer, Category, Emits, Filter, Host, Node, Object, Record, Rejection, net, time};
-use phish_feed::{Columns, Entry, Row, no_url};
+use filter_sdk::text::strip;
+use filter_sdk::{Answer, Category, Emits, Filter, Host, Node, Object, Record, Rejection, Value, net, time};
+use phish_feed::{Columns, Entry, Fault, Row};
 
 /// What this filter is.
 pub const FILTER: Filter = Filter {
@@ -31,46 +29,47 @@ filter_sdk::export!(FILTER);
 const COLUMNS: Columns =
     Columns { names: &["asn", "brand", "country_code", "discover_time", "ip", "isotime", "sector", "url"], nested: "" };
 
-/// The most nodes that one entry becomes.
-const NODES: usize = 8;
-
 fn parse(record: &Record, host: &Host) -> Result<Answer, Rejection> {
     let mut answer = Answer::new(record.limits());
-    match phish_feed::text_of(record)? {
-        Some(text) => {
-            let mut seen: HashSet<String> = HashSet::new();
-            phish_feed::read(&text, &COLUMNS, host, &mut |entry| {
-                let (url, row) = match entry {
-                    Entry::Line(line) => (*line, None),
-                    Entry::Row(row) => (row.get("url").ok_or("it has no `url`")?, Some(*row)),
-                };
-                let url = net::url(url).ok_or_else(|| no_url(url))?;
-                let time = match row {
-                    Some(row) => seen_at(row, record)?,
-                    // The same line twice says nothing more.
-                    None if !seen.insert(url.to_owned()) => return Ok(()),
-                    None => record.received_at,
-                };
-                add(&mut answer, url, time, row)
-            })?;
+    let arrived = record.received_at;
+    if let Some(text) = phish_feed::text_of(record)? {
+        phish_feed::read(&text, &COLUMNS, host, &mut |entry| add(&mut answer, entry, arrived, record))?;
+        return Ok(answer);
+    }
+    // As older archives hold it, the community's feed is a list of URLs, and the time of all of them.
+    let record_itself = Object::parse(&record.data, &["URLs", "timestamp"])?;
+    if let Some(Value::List(urls)) = record_itself.get("URLs") {
+        let time = listed_at(&record_itself, record)?;
+        if record_itself.skipped() > 0 {
+            host.warn(&format!("{} URLs are left out: the list is too long", record_itself.skipped()));
         }
-        None => community(record, host, &mut answer)?,
+        phish_feed::read_list(urls, host, &mut |entry| add(&mut answer, entry, time, record))?;
+    } else {
+        // An entry of a premium feed as the record itself.
+        phish_feed::read(&record.data, &COLUMNS, host, &mut |entry| add(&mut answer, entry, arrived, record))?;
     }
     Ok(answer)
 }
 
-/// One sighting, with what is known of the URL.
-fn add(answer: &mut Answer, url: &str, time: f64, row: Option<&Row<'_>>) -> Result<(), Cow<'static, str>> {
-    if answer.spare_events() == 0 || answer.spare_nodes() < NODES {
-        return Err("the feed has more entries than the archive takes from a record of its length".into());
-    }
-    let url = answer.attribute("url", url);
-    let mut children = vec![url];
-    if let Some(row) = row {
-        children.extend(known(answer, row));
-    }
-    answer.event("sighting", time, Category::Malicious, &children).malicious(&[url]);
-    Ok(())
+/// One sighting, with what is known of the URL; at `time`, if the entry knows no better.
+fn add(answer: &mut Answer, entry: &Entry<'_>, time: f64, record: &Record) -> Result<(), Fault> {
+    let (url, time, row) = match entry {
+        Entry::Url(url) => (*url, time, None),
+        Entry::Row(row) => {
+            let url = row.get("url").ok_or(Fault::Missing("url"))?;
+            (net::url(url).ok_or(Fault::NoUrl)?, found_at(row, record)?.unwrap_or(time), Some(row))
+        }
+    };
+    let fits = answer.attempt(|answer| {
+        let url = answer.attribute("url", url);
+        let mut children = vec![url];
+        if let Some(row) = row {
+            children.extend(known(answer, row));
+        }
+        answer.event("sighting", time, Category::Malicious, &children).malicious(&[url]);
+        Ok::<(), Fault>(())
+    })?;
+    if fits { Ok(()) } else { Err(Fault::TooMuch) }
 }
 
 /// What a premium feed says of a URL.
@@ -79,9 +78,9 @@ fn known(answer: &mut Answer, row: &Row<'_>) -> Vec<Node> {
     if let Some(ip) = row.get("ip").and_then(net::ip) {
         nodes.push(answer.attribute(net::ip_sub_type(ip), net::ip_text(ip)));
     }
-    if let Some(asn) = row.get("asn") {
-        let number = asn.trim().strip_prefix("AS").unwrap_or(asn.trim());
-        nodes.push(answer.attribute("asn", number));
+    if let Some(asn) = row.get("asn").map(strip) {
+        let number = asn.strip_prefix("AS").unwrap_or(asn);
+        nodes.extend((!number.is_empty()).then(|| answer.attribute("asn", number)));
     }
     if let Some(brand) = row.get("brand") {
         let name = answer.attribute("name", brand);
@@ -93,11 +92,11 @@ fn known(answer: &mut Answer, row: &Row<'_>) -> Vec<Node> {
     nodes
 }
 
-/// When the URL was found; when the feed arrived, if it does not say.
-fn seen_at(row: &Row<'_>, record: &Record) -> Result<f64, Cow<'static, str>> {
-    let Some(text) = row.get("isotime").or_else(|| row.get("discover_time")) else { return Ok(record.received_at) };
+/// When the URL was found, if the entry says.
+fn found_at(row: &Row<'_>, record: &Record) -> Result<Option<f64>, Rejection> {
+    let Some(text) = row.get("isotime").or_else(|| row.get("discover_time")) else { return Ok(None) };
     let found = time::parse(text).or_else(|rejection| discovered(text).ok_or(rejection));
-    found.and_then(|time| record.event_time(time)).map_err(|rejection| rejection.reason.into())
+    found.and_then(|time| record.event_time(time)).map(Some)
 }
 
 /// A `discover_time`, day first: `09-03-2024 12:34:56 UTC`.
@@ -108,19 +107,12 @@ fn discovered(text: &str) -> Option<f64> {
     time::parse(&format!("{year}-{month}-{day}T{clock}Z")).ok().filter(|_| parts.next().is_none())
 }
 
-/// The community's feed as older archives hold it: a list of URLs and the time of all of them.
-fn community(record: &Record, host: &Host, answer: &mut Answer) -> Result<(), Rejection> {
-    let object = Object::parse(&record.data, &["URLs", "timestamp"])?;
-    let time = match object.number("timestamp")? {
-        Some(time) => record.event_time(time)?,
-        None => record.received_at,
+/// When a list of URLs was made; when it arrived, if it does not say.
+fn listed_at(list: &Object<'_>, record: &Record) -> Result<f64, Rejection> {
+    let Some(value) = list.get("timestamp") else { return Ok(record.received_at) };
+    let time = match value.as_f64() {
+        Some(seconds) => seconds,
+        None => time::parse(&list.required_text("timestamp")?)?,
     };
-    if object.skipped() > 0 {
-        host.warn(&format!("{} URLs are left out: the list is too long", object.skipped()));
-    }
-    let text = object.texts("URLs")?.join("\n");
-    phish_feed::read(&text, &COLUMNS, host, &mut |entry| {
-        let Entry::Line(line) = entry else { return Err("expected a URL".into()) };
-        add(answer, net::url(line).ok_or_else(|| no_url(line))?, time, None)
-    })
+    record.event_time(time)
 }

@@ -49,3 +49,59 @@ fn a_row_glued_to_a_url_is_stored_as_received() {
         assert!(summary(&format!("{url}\n"))[0].contains(&expected), "{url}");
     }
 }
+
+/// What a text becomes: how many events, and what was logged.
+fn kept(text: &str) -> (usize, Vec<String>) {
+    let run = testing::run(&FILTER, &testing::record("openphish_feed", &json!({ "data": text }).to_string()), &[]);
+    (run.outcome.unwrap().events().len(), run.log.into_iter().map(|(_, line)| line).collect())
+}
+
+#[test]
+fn an_entry_that_is_cut_off_costs_itself_and_nothing_behind_it() {
+    let good = |name: &str| format!(r#"{{"url": "http://{name}.example/"}}"#);
+    let (a, c, d) = (good("a"), good("c"), good("d"));
+    for broken in [r#"{"url": "http://b.exa"#, r#"{"url": "http://b.example/""#, "Too many requests", r#"{"error": "quota"}"#] {
+        for text in [format!("{a}\n{broken}\n{c}\n{d}\n"), format!("{broken}\n{a}\n{c}\n{d}\n")] {
+            let (events, log) = kept(&text);
+            assert_eq!((events, log.len()), (3, 1), "{text}: {log:?}");
+        }
+    }
+    let array = format!("[{a}, {}, {c}]", good("b"));
+    for broken in [array.replace("\"http://b", "http://b"), array.replace("http://b.example/\"}", "http://b.example/\"")] {
+        let (events, log) = kept(&broken);
+        assert_eq!((events, log.len()), (2, 1), "{broken}: {log:?}");
+    }
+    let csv =
+        "url,sector\nhttp://a.example/,Finance\n\"http://b.example/,Finance\nhttp://c.example/,Finance\nhttp://d.example/,x\n";
+    let (events, log) = kept(csv);
+    assert_eq!((events, log.len()), (3, 1), "{log:?}");
+    assert!(log[0].contains("line 3") && log[0].contains("quote"), "{log:?}");
+    assert_eq!(kept("url,sector\nhttp://a.example/,\"Finance\nand more\"\nhttp://b.example/,x\n").0, 2);
+}
+
+#[test]
+fn an_entry_may_be_the_record_itself_and_so_may_a_list_of_urls() {
+    let events = |data: &str| {
+        let run = testing::run(&FILTER, &testing::record("openphish_feed", data), &[]);
+        run.outcome.unwrap().events().iter().map(|event| event.timestamp).collect::<Vec<_>>()
+    };
+    assert_eq!(events(r#"{"url": "http://a.example/", "isotime": "2024-03-09T10:00:00Z"}"#), [1_709_978_400.0]);
+    let list = r#"{"URLs": ["http://a.example/", ["x"], 7, "http://b.example/"], "timestamp": "2024-03-09T10:00:00Z"}"#;
+    assert_eq!(events(list), [1_709_978_400.0; 2]);
+}
+
+#[test]
+fn one_byte_that_is_no_utf_8_changes_no_url_but_its_own() {
+    let data = json!({ "data": "http://a.example/\u{e9}\nhttp://b.example/\u{c3}\u{a9}\n", "encoding": "latin-1" });
+    let record = testing::record("openphish_feed", &data.to_string());
+    let urls = testing::summary(&testing::run(&FILTER, &record, &[]).outcome.unwrap()).join("\n");
+    assert!(urls.contains("http://a.example/\u{e9}") && urls.contains("http://b.example/\u{e9}"), "{urls}");
+}
+
+#[test]
+fn of_a_feed_with_more_entries_than_its_length_pays_for_the_first_are_kept() {
+    let text: String = (0..100_000).map(|number| format!("a://{number}\n")).collect();
+    let (events, log) = kept(&text);
+    assert!((20_000..100_000).contains(&events), "{events}");
+    assert!(log.last().unwrap().contains("the rest of this feed is left out"), "{log:?}");
+}

@@ -6,10 +6,8 @@
 
 mod entry;
 
-use std::collections::HashSet;
-
-use filter_sdk::{Answer, Category, Emits, Filter, Host, Record, Rejection, net};
-use phish_feed::{Columns, Entry, no_url};
+use filter_sdk::{Answer, Category, Emits, Filter, Host, Record, Rejection};
+use phish_feed::{Columns, Entry, Fault};
 
 /// What this filter is.
 pub const FILTER: Filter = Filter {
@@ -62,22 +60,16 @@ fn parse(record: &Record, host: &Host) -> Result<Answer, Rejection> {
     let mut answer = Answer::new(record.limits());
     // Older archives hold a single entry as the record itself.
     let text = phish_feed::text_of(record)?;
-    let text = text.as_deref().unwrap_or(&record.data);
-    let mut seen: HashSet<String> = HashSet::new();
-    phish_feed::read(text, &COLUMNS, host, &mut |entry| match entry {
-        Entry::Row(row) => entry::add(&mut answer, row, record),
-        Entry::Line(line) => {
-            let url = net::url(line).ok_or_else(|| no_url(line))?;
-            // The same line twice says nothing more.
-            if seen.insert(url.to_owned()) {
-                if answer.spare_events() == 0 || answer.spare_nodes() == 0 {
-                    return Err(entry::TOO_MANY.into());
-                }
-                let url = answer.attribute("url", url);
+    phish_feed::read(text.as_deref().unwrap_or(&record.data), &COLUMNS, host, &mut |entry| {
+        let fits = answer.attempt(|answer| match entry {
+            Entry::Row(row) => entry::add(answer, row, record),
+            Entry::Url(url) => {
+                let url = answer.attribute("url", *url);
                 answer.event("sighting", record.received_at, Category::Malicious, &[url]).malicious(&[url]);
+                Ok(())
             }
-            Ok(())
-        }
+        })?;
+        if fits { Ok(()) } else { Err(Fault::TooMuch) }
     })?;
     Ok(answer)
 }

@@ -120,3 +120,13 @@ fn lines_are_sightings_as_in_any_other_feed() {
         [r#"event sighting {"url":["http://a.example/x"]}"#, r#"event sighting {"url":["http://b.example/?a=1&amp;b=2"]}"#]
     );
 }
+
+#[test]
+fn a_value_that_is_too_large_written_out_costs_its_entry() {
+    let head = "phish_id,url,submission_time,target\n";
+    let row = |id: u32, target: &str| format!("{id},http://a{id}.example/,2024-03-09T10:00:00+00:00,{target}\n");
+    let text = format!("{head}{}{}", row(1, &"\u{7f}".repeat(3 << 20)), row(2, "Example Bank"));
+    let run = testing::run(&FILTER, &testing::record("phishtank_feed", &json!({ "data": text }).to_string()), &[]);
+    assert_eq!(run.outcome.unwrap().events().len(), 1);
+    assert!(run.log[0].1.contains("line 2 is left out"), "{:?}", run.log);
+}

@@ -1,81 +1,126 @@
-//! JSON: an array of objects, an object a line, or a single one. The text is first cut into objects by its braces, so that
-//! a broken one costs itself and no other, and the dump is never held as a tree.
+//! JSON objects, cut out of a text by their braces, so that a broken one costs itself and no other, and the dump is never
+//! held as a tree.
 
 use std::borrow::Cow;
 
 use filter_sdk::text::{quoted, without_lone_surrogates};
 use serde::de::DeserializeSeed as _;
 
+use crate::lines::is_around;
 use crate::row::{Columns, Row, RowSeed};
-use crate::{Entry, Tally};
+use crate::tally::{Entry, Place, Tally};
 
-/// Hands over every object of the text.
+/// Why an object is left out that cannot be cut.
+pub(crate) const NO_END: &str = "the JSON object has no end";
+
+/// Cuts objects. One without an end is looked for to the end of the text, so how often is bounded.
+pub(crate) struct Objects {
+    /// Bytes that may still be looked at in vain.
+    room: usize,
+}
+
+impl Objects {
+    pub(crate) const fn new(text: &str) -> Self {
+        const TIMES: usize = 16;
+        const BESIDE: usize = 2 << 20;
+        Self { room: BESIDE + TIMES * text.len() }
+    }
+
+    /// The object that `text` begins with, braces in its texts aside, and what follows it. `None` if it has no end: none at
+    /// all, or none before a place where there can only be the next one.
+    pub(crate) fn cut<'t>(&mut self, text: &'t str) -> Option<(&'t str, &'t str)> {
+        let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+        // The last byte that is not white space.
+        let mut last = b',';
+        let mut looked_at = 0;
+        for (at, byte) in text.bytes().enumerate().take(self.room) {
+            looked_at = at;
+            if in_text {
+                match byte {
+                    b'\n' | b'\r' => break,
+                    _ if escaped => escaped = false,
+                    b'\\' => escaped = true,
+                    b'"' => in_text = false,
+                    _ => {}
+                }
+                continue;
+            }
+            match byte {
+                b' ' | b'\t' | b'\n' | b'\r' => continue,
+                b'"' => in_text = true,
+                b'{' if !matches!(last, b',' | b':' | b'[') => break,
+                b'{' => depth += 1,
+                b'}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            last = byte;
+            if depth == 0 {
+                return text.split_at_checked(at + 1);
+            }
+        }
+        self.room = self.room.saturating_sub(looked_at + 1);
+        None
+    }
+}
+
+/// Whether a text is a list of objects, or an empty one.
+pub(crate) fn is_array(text: &str) -> bool {
+    text.strip_prefix('[').is_some_and(|rest| rest.trim_start_matches(is_around).starts_with(['{', ']']))
+}
+
+/// Hands over every object of a list.
 pub(crate) fn read(text: &str, columns: &'static Columns, tally: &mut Tally<'_, '_>) {
+    let mut objects = Objects::new(text);
     let mut rest = text;
     let mut number = 0;
-    while let Some(start) = rest.find(|c: char| !is_between(c)) {
-        number += 1;
-        let found = rest.get(start..).unwrap_or_default();
-        if !found.starts_with('{') {
-            // What is no object ends where its line does, or the next object begins.
-            let end = found.find(['\n', '{']).unwrap_or(found.len());
-            let (other, after) = found.split_at(end);
-            tally.leave_out("entry", number, &format!("expected a JSON object, found {}", quoted(other.trim_end())));
-            rest = after;
-            continue;
-        }
-        let Some(end) = end_of_object(found) else {
-            tally.leave_out("entry", number, "the JSON object has no end");
+    loop {
+        rest = rest.trim_start_matches(|c| is_around(c) || matches!(c, '[' | ']' | ','));
+        if rest.is_empty() || tally.is_full() {
             return;
-        };
-        let (object, after) = found.split_at(end);
-        rest = after;
-        match row(object, columns) {
-            Ok(row) => tally.count("entry", number, &Entry::Row(&row)),
-            // Escapes of half a character, which the archive repairs in records, not within their texts.
-            Err(error) => match without_lone_surrogates(object).as_deref().map(|repaired| row(repaired, columns)) {
-                Some(Ok(row)) => tally.count("entry", number, &Entry::Row(&row)),
-                _ => tally.leave_out("entry", number, &error),
-            },
+        }
+        number += 1;
+        let place = Place::Entry(number);
+        if !rest.starts_with('{') {
+            // What is no object ends where its line does, or the next object begins.
+            let (other, after) = rest.split_at(rest.find(['\n', '{']).unwrap_or(rest.len()));
+            tally.leave_out(place, || format!("expected a JSON object, found {}", quoted(other.trim_end())).into());
+            rest = after;
+        } else if let Some((object, after)) = objects.cut(rest) {
+            count(object, place, columns, tally);
+            rest = after;
+        } else {
+            tally.leave_out(place, || NO_END.into());
+            rest = next_object(rest).unwrap_or_default();
         }
     }
 }
 
-/// What stands between objects: of lists of them, and of lines.
-fn is_between(c: char) -> bool {
-    matches!(c, '[' | ']' | ',' | '\u{feff}') || filter_sdk::text::is_space(c)
-}
-
-/// Where the object ends that the text begins with: behind the brace that closes it, braces in texts aside.
-fn end_of_object(text: &str) -> Option<usize> {
-    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
-    for (at, byte) in text.bytes().enumerate() {
-        if in_text {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_text = false,
-                _ => {}
-            }
-            continue;
-        }
+/// From the next place on where an object of a list may begin: behind a comma, or as the first thing on its line.
+fn next_object(text: &str) -> Option<&str> {
+    let mut last = b'{';
+    for (at, byte) in text.bytes().enumerate().skip(1) {
         match byte {
-            b'"' => in_text = true,
-            b'{' => depth += 1,
-            b'}' => {
-                depth -= 1;
-                if depth == 0 {
-                    return Some(at + 1);
-                }
-            }
-            _ => {}
+            b'{' if matches!(last, b',' | b'\n') => return text.get(at..),
+            b' ' | b'\t' | b'\r' => {}
+            _ => last = byte,
         }
     }
     None
 }
 
-/// Reads one object as a row.
-pub(crate) fn row<'a>(object: &'a str, columns: &'static Columns) -> Result<Row<'a>, Cow<'static, str>> {
+/// Hands over one object.
+pub(crate) fn count(object: &str, place: Place, columns: &'static Columns, tally: &mut Tally<'_, '_>) {
+    match row(object, columns) {
+        Ok(row) => tally.count(place, &Entry::Row(&row)),
+        // Escapes of half a character, which the archive repairs in records, not within their texts.
+        Err(error) => match without_lone_surrogates(object).as_deref().map(|repaired| row(repaired, columns)) {
+            Some(Ok(row)) => tally.count(place, &Entry::Row(&row)),
+            _ => tally.leave_out(place, || Cow::Owned(error.to_string())),
+        },
+    }
+}
+
+fn row<'a>(object: &'a str, columns: &'static Columns) -> Result<Row<'a>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(object);
-    RowSeed { columns, inside: false }.deserialize(&mut deserializer).map_err(|error| error.to_string().into())
+    RowSeed { columns, inside: false }.deserialize(&mut deserializer)
 }

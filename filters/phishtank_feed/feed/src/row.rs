@@ -37,6 +37,12 @@ impl<'a> Row<'a> {
         (!filter_sdk::text::strip(value).is_empty()).then_some(value)
     }
 
+    /// How many values it has, with the rows inside it and their values.
+    pub(crate) fn len(&self) -> usize {
+        let inside: usize = self.nested.iter().map(|row| 1 + row.len()).sum();
+        self.values.iter().flatten().count() + inside
+    }
+
     /// The rows inside this one.
     pub fn nested(&self) -> &[Row<'a>] {
         &self.nested
