@@ -123,7 +123,7 @@ fn write(path: &Path, cases: &[Value]) {
 }
 
 /// The folders of filters in this repository.
-fn filters() -> Vec<String> {
+pub(crate) fn filters() -> Vec<String> {
     let folders = std::fs::read_dir(root().join("filters")).unwrap().map(|entry| entry.unwrap().path());
     let filters = folders.filter(|folder| folder.join("Cargo.toml").exists() && !folder.ends_with("sdk"));
     let mut names: Vec<String> = filters.map(|folder| folder.file_name().unwrap().to_str().unwrap().to_owned()).collect();
@@ -132,7 +132,7 @@ fn filters() -> Vec<String> {
 }
 
 /// The files of cases of a filter, by their paths in `fixtures/`.
-fn files(name: &str) -> Vec<String> {
+pub(crate) fn files(name: &str) -> Vec<String> {
     let folder = root().join("fixtures").join(name);
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let paths = entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|kind| kind == "json"));
@@ -141,7 +141,7 @@ fn files(name: &str) -> Vec<String> {
     files
 }
 
-fn cases(file: &str) -> Vec<Value> {
+pub(crate) fn cases(file: &str) -> Vec<Value> {
     fixture(file).as_array().unwrap().clone()
 }
 

@@ -25,6 +25,7 @@ mod ingest_files;
 mod model;
 /// The same through MongoDB.
 mod mongodb;
+mod mutations;
 /// Organisations that share an archive.
 mod organisations;
 /// Archives that the original left.
