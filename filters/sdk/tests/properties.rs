@@ -1,6 +1,5 @@
 //! The readers on arbitrary input, against the standard library and `serde_json`: what they read is what is there, and
 //! nothing makes them panic.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::net::IpAddr;
 
