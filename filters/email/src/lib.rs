@@ -3,6 +3,7 @@
 //! A message becomes one `email` event with its mailboxes, the address that it was sent from, subject, body and
 //! attachments. What is missing or broken costs itself: only what has no header field at all is no message.
 
+mod copy;
 mod files;
 mod message;
 mod sender;

@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use crate::copy::{self, HIDDEN_DIGEST, HIDDEN_MESSAGE};
 use filter_sdk::{Rejection, limits};
 use mail_parser::{Addr, Address, Encoding, Header, HeaderName, HeaderValue, Message, MessageParser, MessagePart, PartType};
+
+const MESSAGE: &str = "message/rfc822";
 
 /// A message as received, and the copy of it that is parsed.
 pub(crate) struct Source<'m> {
@@ -28,7 +31,7 @@ impl<'m> Source<'m> {
                 "expected at most {MOST_PARTS} lines that begin with two hyphens, found {begins}"
             )));
         }
-        Ok(Self { bytes, copy: without_messages_inside(bytes) })
+        Ok(Self { bytes, copy: copy::for_parsing(bytes) })
     }
 }
 
@@ -231,56 +234,4 @@ fn without_envelope(bytes: &[u8]) -> &[u8] {
     }
     let end = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
     bytes.get(end..).unwrap_or_default()
-}
-
-const MESSAGE: &str = "message/rfc822";
-/// Sub-types of `message` that are messages.
-const MESSAGES: [&str; 2] = ["rfc822", "global"];
-/// What stands in the copy that is parsed for the type of a message, and for that of a digest of messages.
-const HIDDEN_MESSAGE: &str = "messagx";
-const HIDDEN_DIGEST: &str = "digesx";
-
-/// A copy in which no part is said to be a message: those are kept as they are, not opened, and a message within a
-/// message within a message would be parsed, and dropped, by recursion. Of the same length: what is found in the copy is
-/// where it is in the original.
-fn without_messages_inside(bytes: &[u8]) -> Vec<u8> {
-    let mut copy = bytes.to_vec();
-    for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
-        let (before, after) = bytes.split_at(at);
-        let begins =
-            |sub_type: &str| after.get(1..=sub_type.len()).is_some_and(|found| found.eq_ignore_ascii_case(sub_type.as_bytes()));
-        // A letter of the type is changed, or one of the sub-type.
-        let (kind, last) = if MESSAGES.iter().any(|sub_type| begins(sub_type)) {
-            ("message", at.checked_sub(1))
-        } else if begins("digest") {
-            ("multipart", Some(at + "digest".len()))
-        } else {
-            continue;
-        };
-        if ends_with(before, kind)
-            && before.get(..at - kind.len()).is_some_and(is_content_type)
-            && let Some(byte) = last.and_then(|last| copy.get_mut(last))
-        {
-            *byte = b'x';
-        }
-    }
-    copy
-}
-
-/// Whether what comes next is in the value of a field `Content-Type`, behind comments and line ends perhaps.
-fn is_content_type(before: &[u8]) -> bool {
-    const FIELD: &[u8] = b"content-type:";
-    // A comment may be longer, and then the part is opened: no harm where that is done once.
-    const NEAR: usize = 256;
-    let near = before.get(before.len().saturating_sub(NEAR)..).unwrap_or_default();
-    let Some(start) = near.windows(FIELD.len()).rposition(|window| window.eq_ignore_ascii_case(FIELD)) else { return false };
-    let value = near.get(start + FIELD.len()..).unwrap_or_default();
-    // A line that does not begin with a blank is another field, or none.
-    value.windows(2).all(|two| two.first() != Some(&b'\n') || matches!(two.last(), Some(b' ' | b'\t')))
-}
-
-/// Whether bytes end in a text, in whatever case.
-fn ends_with(bytes: &[u8], text: &str) -> bool {
-    let start = bytes.len().checked_sub(text.len());
-    start.and_then(|start| bytes.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(text.as_bytes()))
 }

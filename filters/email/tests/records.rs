@@ -179,3 +179,21 @@ fn messages_inside_are_not_opened_whatever_stands_before_their_type() {
         assert!(at(&event, "/file/0/mime_type/0").as_str().unwrap().starts_with("message/"), "{event}");
     }
 }
+
+#[test]
+fn what_makes_a_parser_slow_costs_no_more_than_itself() {
+    // Parts whose boundary never comes, parameters in pieces, encoded words without an end: a few are read as ever, of many
+    // the rest as text.
+    let head = "From: a@example.test\nSubject: =?utf-8?q?caf=C3=A9?=\n";
+    let siblings = |n: usize| -> String {
+        let part = |n| format!("--b\nContent-Type: multipart/mixed; boundary=zz{n}\n\nx\n");
+        format!("{head}Content-Type: multipart/mixed; boundary=b\n\n{}--b--\n", (0..n).map(part).collect::<String>())
+    };
+    let pieces: String = (0..20_000).map(|n| format!(";\n name*{n}=x")).collect();
+    let words = format!("{head}X-Words: {}\n\nbody\n", "=?aa?q?a ".repeat(20_000));
+    for message in [siblings(3), siblings(2_000), format!("{head}Content-Type: text/plain{pieces}\n\nbody\n"), words] {
+        let record = testing::record("email", &json!({ "data": message }).to_string());
+        let summary = testing::summary(&testing::run(&FILTER, &record, &[]).outcome.unwrap()).join("\n");
+        assert!(summary.contains("a@example.test") && summary.contains("caf\u{e9}"), "{summary}");
+    }
+}
