@@ -16,6 +16,7 @@ mod config;
 /// What authors are told, against what the host does.
 mod contract;
 /// Killed at any moment, restarted, run by many.
+mod dead_letters;
 mod dense;
 mod durability;
 /// Every golden case through the binary.

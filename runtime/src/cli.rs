@@ -1,19 +1,27 @@
 //! The command line as typed: structures, no logic.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::MOST_WORKERS;
 use crate::ingest::Format;
+use crate::verdict::ENGINE;
 use crate::worker::Role;
+
+/// What `--version` says: this program's, and the engine's.
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| format!("{} ({ENGINE})", env!("CARGO_PKG_VERSION")));
+    &VERSION
+}
 
 /// Runs filters, WebAssembly components that nobody needs to trust, over an archive of raw threat data.
 #[derive(Debug, Parser)]
 #[command(
     name = "runtime",
     max_term_width = 100,
-    version,
+    version = version(),
     args_conflicts_with_subcommands = true,
     after_help = "Exit codes: 0 nothing pending or failed, 1 could not run, 2 wrong usage, 3 dead letters added or records left \
                   pending.\nFor ingest: 0 all accepted or already there, 1 none accepted, 3 some refused."
@@ -242,6 +250,54 @@ pub struct DeadLettersArgs {
 pub enum DeadLettersCommand {
     /// Lists them: which record, which filter, what happened.
     List(DeadLettersListArgs),
+    /// Shows one whole: what happened where, what ran, and the record.
+    Show(DeadLettersShowArgs),
+    /// Gives records to their filters once more, now, and says what comes of it. What is done is no dead letter any more.
+    Retry(DeadLettersRetryArgs),
+    /// Gives records up: they count as rejected from then on.
+    Discard(DeadLettersDiscardArgs),
+}
+
+/// Showing a dead letter.
+#[derive(Debug, Args)]
+pub struct DeadLettersShowArgs {
+    /// Its number in the list.
+    #[arg(value_name = "ID")]
+    pub id: i64,
+    /// The archive.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Trying dead letters again.
+#[derive(Debug, Args)]
+pub struct DeadLettersRetryArgs {
+    /// Their numbers in the list.
+    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
+    pub ids: Vec<i64>,
+    /// All those of the filters that are given.
+    #[arg(long)]
+    pub all: bool,
+    /// With which filters, options and limits.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Print the outcomes as JSON, one a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Giving up dead letters.
+#[derive(Debug, Args)]
+pub struct DeadLettersDiscardArgs {
+    /// Their numbers in the list.
+    #[arg(value_name = "ID", required = true)]
+    pub ids: Vec<i64>,
+    /// The archive.
+    #[command(flatten)]
+    pub store: StoreArgs,
 }
 
 /// Listing dead letters.

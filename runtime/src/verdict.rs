@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
 
+/// The engine whose verdicts these are, and its version: with the component, its options, its limits and the record it
+/// is all that a verdict depends on.
+pub const ENGINE: &str = "wasmtime 48.0.8";
+
 /// What went wrong, for code that branches on it and for people who filter by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -157,4 +161,16 @@ pub struct Called {
     pub outcome: Outcome,
     /// At what cost.
     pub report: Report,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ENGINE;
+
+    #[test]
+    fn the_engine_is_the_one_that_is_built_in() {
+        let lock = std::fs::read_to_string("../Cargo.lock").unwrap();
+        let (_, entry) = lock.split_once("\nname = \"wasmtime\"\nversion = \"").unwrap();
+        assert_eq!(ENGINE, format!("wasmtime {}", entry.split('"').next().unwrap()));
+    }
 }

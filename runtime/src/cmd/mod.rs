@@ -9,6 +9,7 @@ mod filters;
 mod hide_rejected;
 mod ingest;
 mod inspect;
+mod retry;
 mod run;
 mod show;
 mod status;
@@ -45,6 +46,9 @@ pub fn main(cli: Cli) -> Exit {
         Some(Command::Status(args)) => status::run(args),
         Some(Command::DeadLetters(args)) => match &args.command {
             DeadLettersCommand::List(args) => dead_letters::list(args),
+            DeadLettersCommand::Show(args) => dead_letters::show(args),
+            DeadLettersCommand::Retry(args) => retry::run(args),
+            DeadLettersCommand::Discard(args) => dead_letters::discard(args),
         },
         Some(Command::Inspect(args)) => inspect::run(args),
         Some(Command::Child { role }) => worker::serve(*role).map(|()| Exit::Complete).map_err(Into::into),

@@ -15,9 +15,9 @@ use super::{config, dry_run, filters, store_check};
 use crate::cli::RunArgs;
 use crate::exit::Exit;
 use crate::pipeline::{FilterSummary, Member, Patience, Run, Settings};
-use crate::sandbox::ENGINE;
 use crate::store::{self, Access, Store, StoreError};
 use crate::terminal::escape;
+use crate::verdict::ENGINE;
 use crate::worker::Launcher;
 
 /// How often progress is drawn on a terminal, and how often a line is written elsewhere.

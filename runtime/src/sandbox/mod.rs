@@ -31,5 +31,3 @@ pub use options::{OptionError, Options};
 pub use program::Program;
 pub use v0_1_0::EXPORT as CONTRACT;
 
-/// The version of the engine, for records of what was run with what.
-pub const ENGINE: &str = concat!("wasmtime ", "48");

@@ -171,6 +171,8 @@ pub struct Tally {
 pub struct DeadLetter {
     /// What a person calls it by.
     pub id: i64,
+    /// The filter.
+    pub filter_id: Uuid,
     /// The filter's name when it failed.
     pub filter: String,
     /// The filter's version when it failed.
@@ -192,7 +194,16 @@ pub struct DeadLetter {
     pub failed_at: f64,
     /// The digest of the component that failed.
     pub component: Hash,
+    /// The digest of its options.
+    pub options: Hash,
+    /// The digest of its limits.
+    pub limits: Hash,
+    /// The engine that it ran in; empty if it failed before that was written down.
+    pub engine: String,
 }
+
+/// What stands before the reason of a pair whose dead letter was given up.
+pub(crate) const DISCARDED: &str = "discarded as a dead letter: ";
 
 /// Which documents to export: those that match every given field.
 #[derive(Clone, Debug, Default)]
@@ -330,6 +341,13 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// See [`StoreError`].
     fn archived(&self) -> Result<BTreeMap<String, u64>, StoreError>;
+
+    /// Gives up a dead letter: the pair is rejected, for the reason that it failed and was discarded. Whether there was one
+    /// of that number.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn discard(&self, letter: i64) -> Result<bool, StoreError>;
 
     /// All dead letters, oldest first.
     ///

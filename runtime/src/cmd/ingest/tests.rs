@@ -111,6 +111,10 @@ impl Store for Memory {
         unreachable!()
     }
 
+    fn discard(&self, _: i64) -> Result<bool, StoreError> {
+        unimplemented()
+    }
+
     fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
         unimplemented()
     }

@@ -11,9 +11,9 @@ use uuid::Uuid;
 use super::error::Fault;
 use super::reading;
 use super::server::{LEDGER, RACES, Server, Update};
-use crate::store::{Committed, DeadLetter, FilterRef, StoreError, SubmissionKey};
+use crate::store::{Committed, FilterRef, StoreError, SubmissionKey};
 use crate::tahoe::Hash;
-use crate::verdict::{Failure, FailureKind};
+use crate::verdict::{ENGINE, Failure};
 
 pub(super) const DONE: &str = "done";
 pub(super) const REJECTED: &str = "rejected";
@@ -156,9 +156,14 @@ pub(super) fn write(
 fn replace(id: &str, fields: &Document, outcome: &Committed, attempts: i64) -> Update {
     let mut change = doc! { "$set": fields.clone(), "$inc": { "attempts": attempts } };
     if !matches!(outcome, Committed::Failed(_)) {
-        change.insert("$unset", doc! { "kind": "", "message": "", "backtrace": "", "letter": "" });
+        change.insert("$unset", no_letter());
     }
     Update::guarded(doc! { "_id": id, "state": FAILED }, change)
+}
+
+/// The fields that only a failed row has.
+pub(super) fn no_letter() -> Document {
+    doc! { "kind": "", "message": "", "backtrace": "", "engine": "", "letter": "" }
 }
 
 /// What an attempt that counted leaves.
@@ -184,6 +189,7 @@ fn fields(filter: &FilterRef, entry: &Entry<'_>, now: f64) -> Document {
             fields.insert("kind", kind.name());
             fields.insert("message", message.as_str());
             fields.insert("backtrace", backtrace.iter().map(String::as_str).collect::<Vec<_>>());
+            fields.insert("engine", ENGINE);
         }
         None => {}
     }
@@ -204,30 +210,4 @@ fn without_nul(document: &Document) -> Document {
         .iter()
         .map(|(key, value)| (key.clone(), if key == "_id" || key == "orgid" { value.clone() } else { plain(value) }))
         .collect()
-}
-
-/// All dead letters, oldest first.
-pub(super) fn dead_letters(server: &Server) -> Result<Vec<DeadLetter>, StoreError> {
-    let rows = server.find_sorted(LEDGER, doc! { "state": FAILED }, Document::new(), doc! { "letter": 1 }, None)?;
-    let text = |row: &Document, field| reading::text(row.get(field));
-    let digest = |row: &Document, field| reading::hash(row.get(field)).unwrap_or_else(|| Hash::from_bytes([0; 32]));
-    let letters = rows.iter().map(|row| DeadLetter {
-        id: i64::try_from(reading::count(row, "letter")).unwrap_or(i64::MAX),
-        filter: text(row, "name"),
-        version: text(row, "version"),
-        record: digest(row, "raw"),
-        orgid: text(row, "orgid"),
-        sub_type: text(row, "sub_type"),
-        failure: Failure {
-            // A kind that this version does not know can only be a newer one's; the message says what it was.
-            kind: FailureKind::from_name(&text(row, "kind")).unwrap_or(FailureKind::Host),
-            message: text(row, "message"),
-            backtrace: reading::texts(row.get("backtrace")),
-        },
-        fuel: reading::count(row, "fuel"),
-        attempts: reading::count(row, "attempts"),
-        failed_at: reading::number(row.get("settled_at")).unwrap_or(0.0),
-        component: digest(row, "component"),
-    });
-    Ok(letters.collect())
 }

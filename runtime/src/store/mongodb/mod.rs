@@ -31,6 +31,7 @@ mod join;
 mod large_tests;
 mod lease;
 mod ledger;
+mod letters;
 #[cfg(test)]
 mod outage_tests;
 mod patience;
@@ -290,8 +291,12 @@ impl Store for MongoStore {
         tally::archived(&self.server)
     }
 
+    fn discard(&self, letter: i64) -> Result<bool, StoreError> {
+        letters::discard(&self.server, letter)
+    }
+
     fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
-        ledger::dead_letters(&self.server)
+        letters::all(&self.server)
     }
 
     fn export(&self, query: &ExportQuery, sink: &mut dyn FnMut(&str) -> std::io::Result<()>) -> Result<u64, StoreError> {

@@ -9,7 +9,7 @@ use super::claims::Held;
 use super::schema::{DONE, FAILED, REJECTED};
 use crate::store::{DeadLetter, FilterRef, SubmissionKey, Tally};
 use crate::tahoe::Hash;
-use crate::verdict::{Failure, FailureKind};
+use crate::verdict::{ENGINE, Failure, FailureKind};
 
 /// Writes down a filter and what of it runs; returns the rows of both.
 pub(super) fn register(transaction: &Transaction<'_>, filter: &FilterRef) -> rusqlite::Result<(i64, i64)> {
@@ -120,9 +120,9 @@ impl<'t> Ledger<'t> {
                     settled_at = excluded.settled_at",
             )?,
             bury: transaction.prepare_cached(
-                "INSERT INTO dead_letter (filter, submission, kind, message, backtrace) VALUES (?1, ?2, ?3, ?4, ?5)
+                "INSERT INTO dead_letter (filter, submission, kind, message, backtrace, engine) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (filter, submission) DO UPDATE SET kind = excluded.kind, message = excluded.message,
-                    backtrace = excluded.backtrace",
+                    backtrace = excluded.backtrace, engine = excluded.engine",
             )?,
             raise: transaction.prepare_cached("DELETE FROM dead_letter WHERE filter = ?1 AND submission = ?2")?,
         })
@@ -156,7 +156,7 @@ impl<'t> Ledger<'t> {
         if let Some(Failure { kind, message, backtrace }) = entry.failure {
             // A list of strings always has a JSON form.
             let backtrace = serde_json::to_string(backtrace).unwrap_or_default();
-            self.bury.execute(params![self.filter, entry.submission, kind.name(), message, backtrace])?;
+            self.bury.execute(params![self.filter, entry.submission, kind.name(), message, backtrace, ENGINE])?;
         } else if before == Some(FAILED) {
             self.raise.execute([self.filter, entry.submission])?;
         }
@@ -195,42 +195,4 @@ pub(super) fn archived(connection: &Connection) -> rusqlite::Result<BTreeMap<Str
     let mut statement = connection.prepare_cached("SELECT sub_type, count(*) FROM submission GROUP BY sub_type")?;
     let counts = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
     counts.collect()
-}
-
-/// All dead letters, oldest first.
-pub(super) fn dead_letters(connection: &Connection) -> rusqlite::Result<Vec<DeadLetter>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT dead_letter.id, configuration.name, configuration.version, hash, submission.orgid, submission.sub_type, kind,
-            message, backtrace, fuel, attempts, settled_at, component
-         FROM dead_letter
-         JOIN ledger ON ledger.filter = dead_letter.filter AND ledger.submission = dead_letter.submission
-         JOIN submission ON submission.id = dead_letter.submission
-         JOIN instance ON instance.id = submission.raw
-         JOIN configuration ON configuration.id = ledger.configuration
-         ORDER BY dead_letter.id",
-    )?;
-    let letters = statement.query_map([], |row| {
-        let kind: String = row.get(6)?;
-        let backtrace: String = row.get(8)?;
-        let count = |column| row.get(column).map(i64::unsigned_abs);
-        Ok(DeadLetter {
-            id: row.get(0)?,
-            filter: row.get(1)?,
-            version: row.get(2)?,
-            record: Hash::from_bytes(row.get(3)?),
-            orgid: row.get(4)?,
-            sub_type: row.get(5)?,
-            failure: Failure {
-                // A kind that this version does not know can only be a newer one's; the message says what it was.
-                kind: FailureKind::from_name(&kind).unwrap_or(FailureKind::Host),
-                message: row.get(7)?,
-                backtrace: serde_json::from_str(&backtrace).unwrap_or_default(),
-            },
-            fuel: count(9)?,
-            attempts: count(10)?,
-            failed_at: row.get(11)?,
-            component: Hash::from_bytes(row.get(12)?),
-        })
-    })?;
-    letters.collect()
 }

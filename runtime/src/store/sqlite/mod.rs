@@ -16,6 +16,7 @@ mod ingest;
 mod join;
 mod known;
 mod ledger;
+mod letters;
 mod schema;
 mod survey;
 #[cfg(test)]
@@ -209,8 +210,19 @@ impl Store for SqliteStore {
         ledger::archived(&lock(&self.reader)).map_err(|e| self.failed(e))
     }
 
+    fn discard(&self, letter: i64) -> Result<bool, StoreError> {
+        let mut writer = lock(&self.writer);
+        let mut discard = || {
+            let transaction = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let found = letters::discard(&transaction, letter)?;
+            transaction.commit()?;
+            Ok(found)
+        };
+        discard().map_err(|e| self.failed(e))
+    }
+
     fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
-        ledger::dead_letters(&lock(&self.reader)).map_err(|e| self.failed(e))
+        letters::all(&lock(&self.reader)).map_err(|e| self.failed(e))
     }
 
     fn export(&self, query: &ExportQuery, sink: &mut dyn FnMut(&str) -> std::io::Result<()>) -> Result<u64, StoreError> {

@@ -12,11 +12,16 @@ const SCHEMA: &str = include_str!("schema.sql");
 /// What version 2 added.
 const HEALTH: &str = include_str!("health.sql");
 
+/// What version 3 added.
+const LETTER_ENGINE: &str = "
+ALTER TABLE dead_letter ADD COLUMN engine TEXT NOT NULL DEFAULT ''; -- that the filter ran in, with its version
+";
+
 /// Says in the file's header whose it is: "Taho".
 const APPLICATION_ID: i32 = 0x5461_686f;
 
 /// The version of the tables. A change to them is a new number, and a step in [`prepare`] that leads from the last.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 
 /// Whose file it is.
 enum Owner {
@@ -24,8 +29,8 @@ enum Owner {
     Nobody,
     /// Ours, with tables that this version knows.
     Us,
-    /// Ours, with tables of version 1.
-    UsBefore,
+    /// Ours, with tables of an earlier version.
+    UsBefore(i32),
 }
 
 /// Checks that the file is an archive of this version, or empty; an empty one gets the tables. Touches nothing of a
@@ -41,8 +46,9 @@ pub(super) fn prepare(connection: &mut Connection, file: &InFile) -> Result<(), 
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| file.error(e))?;
     // Two processes may have found the file like this; the second finds the tables of the first.
     let steps: &[&str] = match owner(&transaction, file)? {
-        Owner::Nobody => &[SCHEMA, HEALTH],
-        Owner::UsBefore => &[HEALTH],
+        Owner::Nobody => &[SCHEMA, HEALTH, LETTER_ENGINE],
+        Owner::UsBefore(1) => &[HEALTH, LETTER_ENGINE],
+        Owner::UsBefore(_) => &[LETTER_ENGINE],
         Owner::Us => &[],
     };
     let create = || {
@@ -57,7 +63,7 @@ pub(super) fn prepare(connection: &mut Connection, file: &InFile) -> Result<(), 
 /// Checks that the file is an archive that this version can read. Touches nothing.
 pub(super) fn check(connection: &Connection, file: &InFile) -> Result<(), StoreError> {
     match owner(connection, file)? {
-        Owner::Us | Owner::UsBefore => Ok(()),
+        Owner::Us | Owner::UsBefore(_) => Ok(()),
         Owner::Nobody => Err(file.refuse("is empty: there is no archive in it")),
     }
 }
@@ -71,7 +77,7 @@ fn owner(connection: &Connection, file: &InFile) -> Result<Owner, StoreError> {
     };
     match look().map_err(|e| file.error(e))? {
         (APPLICATION_ID, VERSION, _) => Ok(Owner::Us),
-        (APPLICATION_ID, 1, _) => Ok(Owner::UsBefore),
+        (APPLICATION_ID, version @ 1..VERSION, _) => Ok(Owner::UsBefore(version)),
         (APPLICATION_ID, version, _) if version > VERSION => Err(file.refuse(&format!(
             "was written by a newer version of this program (tables of version {version}, this one knows {VERSION}): use that one"
         ))),
