@@ -21,6 +21,8 @@ mod durability;
 mod goldens;
 /// Packed files, folders, mailboxes, long feeds.
 mod ingest_files;
+/// Filters that are held to what an operator agreed to.
+mod lock;
 /// The model of documents, through a component that makes what it is told.
 mod model;
 /// The same through MongoDB.

@@ -15,7 +15,7 @@ use crate::sandbox::{Options, Refusal};
 use crate::worker::{self, Cache, Filter, Launcher};
 
 /// Checks that there is a component file, without reading it: opening a pipe would wait for somebody to write.
-pub(super) fn check_file(path: &Path) -> anyhow::Result<()> {
+fn check_file(path: &Path) -> anyhow::Result<()> {
     let shown = path.display();
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(()),

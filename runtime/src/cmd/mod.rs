@@ -9,6 +9,7 @@ mod filters;
 mod hide_rejected;
 mod ingest;
 mod inspect;
+mod lock;
 mod run;
 mod show;
 mod status;
@@ -47,6 +48,7 @@ pub fn main(cli: Cli) -> Exit {
             DeadLettersCommand::List(args) => dead_letters::list(args),
         },
         Some(Command::Inspect(args)) => inspect::run(args),
+        Some(Command::Lock(args)) => lock::run(args),
         Some(Command::Child { role }) => worker::serve(*role).map(|()| Exit::Complete).map_err(Into::into),
         Some(Command::Build(args)) => build::run(args),
     };

@@ -85,6 +85,8 @@ pub struct Config {
     pub store: Setting<String>,
     /// The filters' files.
     pub filters: Setting<Vec<PathBuf>>,
+    /// The file that says what the filters may be.
+    pub lock: Setting<Option<PathBuf>>,
     /// Threads; `None` is one per core.
     pub workers: Setting<Option<u16>>,
     /// The filters' options.
@@ -102,6 +104,8 @@ pub struct Given {
     pub store: Option<String>,
     /// `--filters`.
     pub filters: Vec<PathBuf>,
+    /// `--lock`.
+    pub lock: Option<PathBuf>,
     /// `--workers`.
     pub workers: Option<u16>,
     /// `--option`, by filter and key.
@@ -133,6 +137,7 @@ const CONFIG: &str = "RUNTIME_CONFIG";
 const STORE: &str = "RUNTIME_STORE";
 const WORKERS: &str = "RUNTIME_WORKERS";
 const FILTERS: &str = "RUNTIME_FILTERS";
+const LOCK: &str = "RUNTIME_LOCK";
 
 impl Config {
     /// What holds: the command line before the environment, that before the file, that before the defaults. An empty
@@ -169,6 +174,10 @@ impl Config {
                 .overridden(ours.filters, section.clone())
                 .overridden(filters, Origin::Environment(FILTERS))
                 .overridden((!given.filters.is_empty()).then_some(given.filters), Origin::CommandLine),
+            lock: Setting::new(None, Origin::Default)
+                .overridden(ours.lock.map(Some), section.clone())
+                .overridden(environment(LOCK).map(|path| Some(path.into())), Origin::Environment(LOCK))
+                .overridden(given.lock.map(Some), Origin::CommandLine),
             workers: Setting::new(None, Origin::Default)
                 .overridden(ours.workers.map(Some), section.clone())
                 .overridden(workers(environment(WORKERS))?.map(Some), Origin::Environment(WORKERS))

@@ -61,6 +61,21 @@ fn the_command_line_holds_before_the_environment_and_that_before_the_file() {
 }
 
 #[test]
+fn a_lock_is_named_as_filters_are() {
+    let json = r#"{"runtime": {"lock": "filters.lock"}}"#;
+    let config = file(json);
+    let value = config.lock.value.unwrap();
+    assert!(value.is_absolute() && value.ends_with("filters.lock"), "beside the file");
+    assert_eq!(config.lock.origin, Origin::File("runtime"));
+    let environment = [("RUNTIME_LOCK", "e.lock")];
+    let config = resolve(json, &environment, Given::default()).unwrap();
+    assert_eq!(config.lock, Setting::new(Some("e.lock".into()), Origin::Environment("RUNTIME_LOCK")));
+    let given = Given { lock: Some("g.lock".into()), ..Given::default() };
+    assert_eq!(resolve(json, &environment, given).unwrap().lock, Setting::new(Some("g.lock".into()), Origin::CommandLine));
+    assert_eq!(file("{}").lock, Setting::new(None, Origin::Default));
+}
+
+#[test]
 fn mistakes_are_named_with_their_place() {
     for (json, words) in [
         ("{", "line 1"),

@@ -31,5 +31,9 @@ pub use options::{OptionError, Options};
 pub use program::Program;
 pub use v0_1_0::EXPORT as CONTRACT;
 
+/// The profile of the components that are admitted: which imports they are linked to, and which limits they begin with
+/// ([`crate::limits::Limits::PURE`]).
+pub const PROFILE: &str = "pure";
+
 /// The version of the engine, for records of what was run with what.
 pub const ENGINE: &str = concat!("wasmtime ", "48");

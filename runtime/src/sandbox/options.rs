@@ -1,6 +1,7 @@
 //! The operator's settings for a filter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -9,9 +10,22 @@ use crate::descriptor::Descriptor;
 use crate::tahoe::Hash;
 
 /// The value of every option of one filter: the operator's, or the default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
-pub struct Options(Arc<BTreeMap<String, String>>);
+pub struct Options(Arc<Settings>);
+
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Settings {
+    values: BTreeMap<String, String>,
+    /// The keys of those that nobody may see.
+    secret: BTreeSet<String>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.open()).entries(self.secrets().map(|(key, _)| (key, "***"))).finish()
+    }
+}
 
 /// A setting that the filter does not take.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -48,15 +62,16 @@ pub enum OptionError {
     },
 }
 
+/// For the processes that call filters: they have no use for knowing what is secret.
 impl From<BTreeMap<String, String>> for Options {
-    fn from(settings: BTreeMap<String, String>) -> Self {
-        Self(Arc::new(settings))
+    fn from(values: BTreeMap<String, String>) -> Self {
+        Self(Arc::new(Settings { values, secret: BTreeSet::new() }))
     }
 }
 
 impl From<Options> for BTreeMap<String, String> {
     fn from(options: Options) -> Self {
-        (*options.0).clone()
+        options.0.values.clone()
     }
 }
 
@@ -83,19 +98,36 @@ impl Options {
         }
         let value = |key: &str, default: &str| given.get(key).map_or(default, String::as_str).to_owned();
         let resolved = descriptor.options.iter().map(|option| (option.key.clone(), value(&option.key, &option.default)));
-        Ok(Self(Arc::new(resolved.collect())))
+        Ok(Self(Arc::new(Settings { values: resolved.collect(), secret: BTreeSet::new() })))
     }
 
     /// The value of an option that the filter declares.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
+        self.0.values.get(key).map(String::as_str)
     }
 
-    /// The digest that the ledger keeps: SHA-256 of the settings as one JSON object with sorted keys.
+    /// Those that anybody may see, by key.
+    pub fn open(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.all().filter(|(key, _)| !self.0.secret.contains(*key))
+    }
+
+    /// Those that nobody may see.
+    pub fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.all().filter(|(key, _)| self.0.secret.contains(*key))
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.values.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// The digest that the ledger keeps: SHA-256 of the settings as one JSON object with sorted keys. A secret stands there
+    /// as `null`: whoever reads the archive could try guesses against a digest of its value.
     #[must_use]
     pub fn digest(&self) -> Hash {
+        let shown = |(key, value)| (key, (!self.0.secret.contains(key)).then_some(value));
+        let settings: BTreeMap<&str, Option<&str>> = self.all().map(shown).collect();
         // A map of strings always serialises.
-        Hash::of(&[&serde_json::to_vec(&*self.0).unwrap_or_default()])
+        Hash::of(&[&serde_json::to_vec(&settings).unwrap_or_default()])
     }
 }
