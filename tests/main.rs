@@ -37,6 +37,8 @@ mod outage;
 mod output;
 /// What README.md says, done.
 mod readme;
+/// Options that nobody may see.
+mod secrets;
 /// Runtimes that share an archive, and are killed.
 mod sharing;
 /// What is known of a value.

@@ -81,9 +81,12 @@ pub struct FiltersArgs {
     /// The file that says what the filters may be, as `runtime lock` writes it; or $RUNTIME_LOCK.
     #[arg(long, value_name = "FILE")]
     pub lock: Option<PathBuf>,
-    /// Set an option of a filter.
+    /// Set an option of a filter that is not secret.
     #[arg(long = "option", value_name = "FILTER.KEY=VALUE")]
     pub options: Vec<String>,
+    /// Set an option of a filter to what a file holds: a secret. Or in $RUNTIME_OPTION_FILTER_KEY.
+    #[arg(long = "option-file", value_name = "FILTER.KEY=PATH")]
+    pub option_files: Vec<String>,
 }
 
 /// What can be configured.

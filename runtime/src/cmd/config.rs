@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::{UsageError, filters, lock};
+use super::{UsageError, filters, lock, options};
 use crate::cli::{ConfigCheckArgs, FiltersArgs, SettingsArgs, StoreArgs};
 use crate::config::{Config, Given, Origin};
 use crate::exit::Exit;
@@ -31,7 +31,7 @@ pub(super) fn of_filters(args: &FiltersArgs, config: Option<PathBuf>) -> anyhow:
 }
 
 fn given(args: &FiltersArgs) -> Result<Given, UsageError> {
-    let options = filters::parse_options(&args.options)?;
+    let options = options::parse(args)?;
     Ok(Given { filters: args.filters.clone(), lock: args.lock.clone(), options, ..Given::default() })
 }
 
@@ -60,10 +60,15 @@ pub(super) fn need_filters(config: &Config) -> Result<(), UsageError> {
 pub(super) fn check(args: &ConfigCheckArgs) -> anyhow::Result<Exit> {
     let config = settings(&args.settings)?;
     let launcher = Launcher::new().context("cannot tell where this program lies")?;
-    let members = filters::load(&launcher, &config);
+    let filters = filters::load_unset(&launcher, &config);
+    let said = match &filters {
+        Ok(filters) => options::said(filters, &config)?,
+        Err(_) => config.options.clone(),
+    };
+    let options = options::shown(said.clone(), filters.as_deref().ok());
+    let mut shown = Config { options, ..config.clone() };
     let mut out = io::stdout().lock();
     if args.json {
-        let mut shown = config.clone();
         shown.store.value = store::shown_address(&config.store.value);
         let Config { store, filters, lock, workers, options, limits } = shown;
         let all = json!({
@@ -71,13 +76,13 @@ pub(super) fn check(args: &ConfigCheckArgs) -> anyhow::Result<Exit> {
         });
         writeln!(out, "{all}")?;
     } else {
-        print(&mut out, &config)?;
+        print(&mut out, &shown)?;
     }
     out.flush()?;
     store::check_address(&config.store.value)?;
     need_filters(&config)?;
     let lock = lock::of(&config)?;
-    let members = members?;
+    let members = options::set(filters?, &said)?;
     if let Some(lock) = lock {
         lock::enforce(&lock, &config, &members)?;
     }
@@ -101,7 +106,7 @@ fn print(out: &mut impl io::Write, config: &Config) -> io::Result<()> {
     row("workers", &workers, &config.workers.origin);
     for (filter, options) in &config.options {
         for (key, option) in options {
-            row(&format!("option {filter}.{key}"), &option.value, &option.origin);
+            row(&format!("option {filter}.{key}"), &option.value.to_string(), &option.origin);
         }
     }
     for (filter, limits) in &config.limits {

@@ -10,6 +10,7 @@ mod hide_rejected;
 mod ingest;
 mod inspect;
 mod lock;
+mod options;
 mod run;
 mod show;
 mod status;

@@ -120,7 +120,7 @@ pub(super) fn undecided(members: &[Member], config: &Config) -> Option<UsageErro
     members.iter().find_map(|member| {
         let option = member.filter.descriptor().options.iter().find(|option| option.key == COMPAT)?;
         let name = &member.reference.name;
-        let chosen = config.options.get(name).is_some_and(|options| options.contains_key(COMPAT));
+        let chosen = config.options_of(name, &[COMPAT]).contains_key(COMPAT);
         let values = option.allowed.join(" or ");
         (!chosen).then(|| {
             UsageError(format!(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, Origin, Setting};
+use super::{ConfigError, Origin, Setting, Source};
 use crate::file;
 
 /// The original's defaults.
@@ -64,7 +64,7 @@ pub(super) struct Ours {
     /// As `filters`.
     pub(super) lock: Option<PathBuf>,
     pub(super) workers: Option<u16>,
-    pub(super) options: BTreeMap<String, BTreeMap<String, String>>,
+    pub(super) options: BTreeMap<String, BTreeMap<String, Source>>,
     pub(super) limits: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
@@ -86,6 +86,9 @@ impl File {
         let folder = path.parent().unwrap_or(Path::new(""));
         file.runtime.filters = file.runtime.filters.map(|filters| filters.iter().map(|filter| folder.join(filter)).collect());
         file.runtime.lock = file.runtime.lock.map(|lock| folder.join(lock));
+        for option in file.runtime.options.values_mut().flat_map(BTreeMap::values_mut) {
+            *option = option.clone().beside(folder);
+        }
         Ok(file)
     }
 

@@ -33,7 +33,7 @@ const SALT: usize = 16;
 #[serde(deny_unknown_fields)]
 pub struct Lock {
     version: i64,
-    /// For the digests of secret options; none if there are none. Not secret itself.
+    /// For the digests of options that nobody may see; none if there are none. Not secret itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     salt: Option<String>,
     /// By name.
@@ -111,7 +111,7 @@ impl Entry {
             asserts: descriptor.emits.asserted().map(str::to_owned).collect(),
             emits: kinds.map(|(kind, sub_types)| (kind.to_owned(), sub_types.into_iter().map(str::to_owned).collect())).collect(),
             options: filter.options().open().map(owned).collect(),
-            secrets: filter.options().secrets().map(digest).collect(),
+            secrets: filter.options().hidden().map(digest).collect(),
             limits: amounts(filter.limits()),
         }
     }

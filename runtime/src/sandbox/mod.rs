@@ -27,7 +27,7 @@ pub use call::Record;
 pub use compile::{Compiled, Refusal, check_header, compile};
 pub use engine::Sandbox;
 pub use engine::compatibility;
-pub use options::{OptionError, Options};
+pub use options::{Given, OptionError, Options};
 pub use program::Program;
 pub use v0_1_0::EXPORT as CONTRACT;
 
