@@ -32,7 +32,7 @@ fn a_run_with_the_lock_that_was_written_of_its_filters_starts() {
     let archive = Archive::new();
     let filters = [filter("cowrie"), filter("sighting")];
     let written = lock_filters(&archive, &filters, &[]).expect(0);
-    contains(&written.out, &["filters.lock now says what 2 filters may be"]);
+    contains(&written.out, &["filters.lock now says what these may be: cowrie, sighting"]);
     let text = std::fs::read_to_string(lock(&archive)).unwrap();
     contains(
         &text,
@@ -53,7 +53,7 @@ fn a_run_with_the_lock_that_was_written_of_its_filters_starts() {
     let [cowrie, sighting] = filters;
     archive.run(&[sighting.clone(), cowrie.clone()], &["--lock", &lock(&archive)]).expect(0);
     let same = lock_filters(&archive, &[sighting, cowrie], &[]).expect(0);
-    contains(&same.out, &["says the same of 2 filters"]);
+    contains(&same.out, &["says the same of these: sighting, cowrie"]);
     assert_eq!(std::fs::read_to_string(lock(&archive)).unwrap(), text);
     let beside: Vec<_> = std::fs::read_dir(archive.path(".")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!beside.iter().any(|name| name.to_str().unwrap().ends_with(".new")), "{beside:?}");

@@ -48,7 +48,8 @@ pub enum Command {
     /// Shows what a filter is, what it asks for, and whether it would be admitted. Runs nothing of it but its own
     /// description.
     Inspect(InspectArgs),
-    /// Writes down what filters are, for runs with --lock to enforce. If that is written down already, says what changed.
+    /// Writes down what filters are, for runs with --lock to enforce. If that is written down already, says what
+    /// changed.
     Lock(LockArgs),
     /// What the program starts itself for, to compile components and to call them.
     #[command(hide = true)]
@@ -163,8 +164,8 @@ pub struct ConfigArgs {
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Shows every setting of a run and where it comes from, and whether a run could start with them: filters are admitted,
-    /// and held against the lock. Connects to nothing.
+    /// Shows every setting of a run and where it comes from, and whether a run could start with them: filters are
+    /// admitted, and held against the lock. Connects to nothing.
     Check(ConfigCheckArgs),
 }
 

@@ -47,11 +47,12 @@ pub(super) fn run(args: &LockArgs) -> anyhow::Result<Exit> {
     for line in drifts.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n").lines() {
         writeln!(out, "{}", escape(line))?;
     }
-    let (shown, count) = (path.display().to_string(), members.len());
+    let shown = path.display().to_string();
     let shown = escape(&shown);
+    let names = members.iter().map(|member| member.reference.name.as_str()).collect::<Vec<_>>().join(", ");
     match (exit, written) {
-        (Exit::Complete, true) => writeln!(out, "{shown} now says what {count} filters may be. Enforce it with --lock {shown}.")?,
-        (Exit::Complete, false) => writeln!(out, "{shown} says the same of {count} filters.")?,
+        (Exit::Complete, true) => writeln!(out, "{shown} now says what these may be: {names}. Enforce it with --lock {shown}.")?,
+        (Exit::Complete, false) => writeln!(out, "{shown} says the same of these: {names}.")?,
         _ => writeln!(out, "Nothing was written. To agree to this, say it again with --accept.")?,
     }
     Ok(exit)

@@ -191,8 +191,8 @@ impl Config {
         })
     }
 
-    /// What was said of these options of a filter: the command line before the variable of the option, that before the file.
-    /// And of those that it does not have.
+    /// What was said of these options of a filter: the command line before the variable of the option, that before the
+    /// file. And of those that it does not have.
     #[must_use]
     pub fn options_of(&self, filter: &str, keys: &[&str]) -> BTreeMap<String, Setting<Source>> {
         let mut options = self.options.get(filter).cloned().unwrap_or_default();

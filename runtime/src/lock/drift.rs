@@ -89,8 +89,8 @@ fn changes(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Ve
 }
 
 impl Entry {
-    /// Every value with the name of its field. What is a list has a field for each element, so that one that comes or goes
-    /// is seen among many that stay.
+    /// Every value with the name of its field. What is a list has a field for each element, so that one that comes or
+    /// goes is seen among many that stay.
     fn fields(&self) -> BTreeMap<String, String> {
         // Without `..`: a field that is not compared would be one that is not enforced.
         let Self { id, version, sha256, contract, profile, reads, asserts, emits, options, secrets, limits } = self;

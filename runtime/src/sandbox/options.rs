@@ -123,7 +123,8 @@ impl Options {
     /// The settings in force, given those of the operator.
     ///
     /// # Errors
-    /// When the filter does not declare an option, does not allow its value, or has it secret and it was given in the open.
+    /// When the filter does not declare an option, does not allow its value, or has it secret and it was given in the
+    /// open.
     pub fn resolve(descriptor: &Descriptor, given: &BTreeMap<String, Given>) -> Result<Self, OptionError> {
         let filter = || descriptor.name.clone();
         for (key, value) in given {
@@ -177,8 +178,8 @@ impl Options {
         self.0.values.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// The digest that the ledger keeps: SHA-256 of the settings as one JSON object with sorted keys. One that
-    /// nobody may see stands there as `null`: whoever reads the archive could try guesses against a digest of its value.
+    /// The digest that the ledger keeps: SHA-256 of the settings as one JSON object with sorted keys. One that nobody may
+    /// see stands there as `null`: whoever reads the archive could try guesses against a digest of its value.
     #[must_use]
     pub fn digest(&self) -> Hash {
         let shown = |(key, value)| (key, (!self.0.hidden.contains(key)).then_some(value));

@@ -1,7 +1,7 @@
 //! Keeps secret options from leaving by way of what a filter says.
 //!
-//! A filter may know its secrets and must not tell them. What is found here is a value told as it is: by carelessness, in a
-//! log line, or on purpose. A filter that encodes it, takes it apart or says it in numbers is not found: only a filter
+//! A filter may know its secrets and must not tell them. What is found here is a value told as it is: by carelessness, in
+//! a log line, or on purpose. A filter that encodes it, takes it apart or says it in numbers is not found: only a filter
 //! without a way to be heard could be kept from that.
 
 use crate::answer::{Answer, Node};
