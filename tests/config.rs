@@ -74,9 +74,9 @@ fn config_check_says_what_holds_and_why_and_shows_no_password() {
     for words in ["mongodb://operator:***@db.example:27017/tahoe_db", "file, section tahoe", "RUNTIME_WORKERS", "cowrie.fuel"] {
         assert!(shown.out.contains(words), "{words} is not in {}", shown.out);
     }
-    let json = run(&["config", "check", "--config", &file, "--json", "--option", "cowrie.k=v"], &[]).expect(0);
+    let json = run(&["config", "check", "--config", &file, "--json", "--option", "cowrie.compat=none"], &[]).expect(0);
     assert_eq!(json.json()["store"]["origin"], "file, section tahoe");
-    assert_eq!(json.json()["options"]["cowrie"]["k"]["origin"], "command line");
+    assert_eq!(json.json()["options"]["cowrie"]["compat"]["origin"], "command line");
     // Nor does a run that cannot reach it.
     let failed = run(
         &["--config", &file, "--once"],

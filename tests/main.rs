@@ -23,6 +23,8 @@ mod durability;
 mod goldens;
 /// Packed files, folders, mailboxes, long feeds.
 mod ingest_files;
+/// Filters that are held to what an operator agreed to.
+mod lock;
 /// The model of documents, through a component that makes what it is told.
 mod model;
 /// The same through MongoDB.
@@ -38,6 +40,8 @@ mod outage;
 mod output;
 /// What README.md says, done.
 mod readme;
+/// Options that nobody may see.
+mod secrets;
 /// Runtimes that share an archive, and are killed.
 mod sharing;
 /// What is known of a value.

@@ -41,7 +41,10 @@ fn the_commands_under_use_it_run_as_they_stand() {
 
 #[test]
 fn the_commands_of_the_operators_page_run_as_they_stand() {
-    shows(&run(&page("docs/operating.md")), &["29 new", "works", "No dead letters.", r#""pending":0"#]);
+    shows(
+        &run(&page("docs/operating.md")),
+        &["29 new", "works", "No dead letters.", r#""pending":0"#, "filters.lock now says", "in the file honeypot"],
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Archive, filter, guest, root, runtime, test_filter};
+use crate::support::{Archive, Ended, filter, guest, root, runtime, test_filter};
 
 fn archive() -> Archive {
     let archive = Archive::new();
@@ -77,6 +77,8 @@ fn an_archive_of_the_originals_mapping_needs_a_word_of_the_operator() {
     let refused = archive.run(&[filter("cowrie")], &[]).expect(2).err;
     assert!(refused.contains("--option cowrie.compat=VALUE, VALUE being none or cybexp-2021"), "{refused}");
     archive.run(&[filter("cowrie")], &["--option", "cowrie.compat=cybexp-2021"]).expect(0);
+    let mut by_variable = archive.run_command(&[filter("cowrie")], &[]);
+    Ended::from(by_variable.env("RUNTIME_OPTION_COWRIE_COMPAT", "cybexp-2021").output().unwrap()).expect(0);
     // A filter that has no such option does not care.
     archive.run(&[filter("sighting")], &[]).expect(0);
 }

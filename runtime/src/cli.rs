@@ -24,7 +24,8 @@ fn version() -> &'static str {
     version = version(),
     args_conflicts_with_subcommands = true,
     after_help = "Exit codes: 0 nothing pending or failed, 1 could not run, 2 wrong usage, 3 dead letters added or records left \
-                  pending.\nFor ingest: 0 all accepted or already there, 1 none accepted, 3 some refused."
+                  pending.\nFor ingest: 0 all accepted or already there, 1 none accepted, 3 some refused.\nFor lock: 0 written or \
+                  as before, 3 differences that were not accepted."
 )]
 pub struct Cli {
     /// What to do beside running filters.
@@ -55,6 +56,9 @@ pub enum Command {
     /// Shows what a filter is, what it asks for, and whether it would be admitted. Runs nothing of it but its own
     /// description.
     Inspect(InspectArgs),
+    /// Writes down what filters are, for runs with --lock to enforce. If that is written down already, says what
+    /// changed.
+    Lock(LockArgs),
     /// What the program starts itself for, to compile components and to call them.
     #[command(hide = true)]
     Child {
@@ -77,21 +81,35 @@ pub struct StoreArgs {
     pub config: Option<PathBuf>,
 }
 
-/// What can be configured.
-#[derive(Debug, Clone, Args)]
-pub struct SettingsArgs {
+/// Which filters, and what they may be.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FiltersArgs {
     /// The filters to run: component files; or $RUNTIME_FILTERS, with colons between them.
     #[arg(long, value_name = "F.wasm", num_args = 1..)]
     pub filters: Vec<PathBuf>,
+    /// The file that says what the filters may be, as `runtime lock` writes it; or $RUNTIME_LOCK.
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<PathBuf>,
+    /// Set an option of a filter that is not secret.
+    #[arg(long = "option", value_name = "FILTER.KEY=VALUE")]
+    pub options: Vec<String>,
+    /// Set an option of a filter to what a file holds: a secret. Or in $RUNTIME_OPTION_FILTER_KEY.
+    #[arg(long = "option-file", value_name = "FILTER.KEY=PATH")]
+    pub option_files: Vec<String>,
+}
+
+/// What can be configured.
+#[derive(Debug, Clone, Args)]
+pub struct SettingsArgs {
+    /// The filters.
+    #[command(flatten)]
+    pub filters: FiltersArgs,
     /// The archive.
     #[command(flatten)]
     pub store: StoreArgs,
     /// How many records to process at the same time; or $RUNTIME_WORKERS. [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_WORKERS)))]
     pub workers: Option<u16>,
-    /// Set an option of a filter.
-    #[arg(long = "option", value_name = "FILTER.KEY=VALUE")]
-    pub options: Vec<String>,
 }
 
 /// What `runtime --filters` takes.
@@ -154,7 +172,8 @@ pub struct ConfigArgs {
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Shows every setting of a run and where it comes from, and whether a run could start with them. Connects to nothing.
+    /// Shows every setting of a run and where it comes from, and whether a run could start with them: filters are
+    /// admitted, and held against the lock. Connects to nothing.
     Check(ConfigCheckArgs),
 }
 
@@ -317,6 +336,23 @@ pub struct InspectArgs {
     /// The component.
     #[arg(value_name = "F.wasm")]
     pub filter: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Locking.
+#[derive(Debug, Args)]
+pub struct LockArgs {
+    /// The filters.
+    #[command(flatten)]
+    pub filters: FiltersArgs,
+    /// A configuration file, such as the Analytics Module's config.json; or $RUNTIME_CONFIG.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Agree to what changed: write it to the lock.
+    #[arg(long)]
+    pub accept: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

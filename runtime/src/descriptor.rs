@@ -17,8 +17,11 @@ pub fn is_identifier(text: &str) -> bool {
 /// The most bytes of an identifier.
 pub const MAX_IDENTIFIER: usize = 128;
 
+/// The most bytes of a line for people, and of an option's value.
+pub const MAX_LINE: usize = 512;
+
 const MAX_NAME: usize = 64;
-const MAX_LINE: usize = 512;
+
 const MAX_ACCEPTS: usize = 64;
 const MAX_OPTIONS: usize = 64;
 const MAX_EMITS: usize = 1024;

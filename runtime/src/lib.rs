@@ -9,8 +9,9 @@
 //! ```
 //!
 //! Dependencies point one way: `cmd` to `pipeline`, `ingest` and `author`; `pipeline` to `worker`, `answer` and `store`;
-//! `worker` to `sandbox`; those to `tahoe` and the leaves `verdict`, `descriptor`, `limits`, `json`, `terminal`, `exit`. `sandbox`
-//! and `store` do not know each other.
+//! `worker` to `sandbox`; those to `tahoe` and the leaves `verdict`, `descriptor`, `limits`, `json`, `file`, `terminal`,
+//! `exit`. `sandbox` and `store` do not know each other. `lock` compares what a `worker` has loaded with what an operator
+//! agreed to.
 
 pub mod answer;
 pub mod author;
@@ -19,9 +20,11 @@ pub mod cmd;
 pub mod config;
 pub mod descriptor;
 pub mod exit;
+pub mod file;
 pub mod ingest;
 pub mod json;
 pub mod limits;
+pub mod lock;
 pub mod pipeline;
 pub mod sandbox;
 pub mod store;

@@ -3,6 +3,8 @@
 //!
 //! The contract (`wit/`) promises these numbers to authors: changing one is a new version of it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A budget of `constant + input bytes × factor / divisor`.
@@ -30,6 +32,16 @@ impl Budget {
     pub const fn of(self, input: u64) -> u64 {
         let input = if input > Limits::INPUT_BYTES { Limits::INPUT_BYTES } else { input };
         self.constant.saturating_add(input.saturating_mul(self.factor) / self.divisor)
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { constant, factor, divisor } = self;
+        match divisor {
+            1 => write!(f, "{constant} + {factor} per byte"),
+            _ => write!(f, "{constant} + {factor} per {divisor} bytes"),
+        }
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Guest<'a> {
     /// The last byte of the filter's id.
     pub(crate) number: u8,
     pub(crate) name: &'a str,
+    /// Its options.
+    pub(crate) options: &'a [Setting<'a>],
     /// Imports, before everything else.
     pub(crate) imports: &'a str,
     /// The body of `parse`: parameters are three strings (pointer, length) and an f64; it returns a pointer.
@@ -25,9 +27,17 @@ pub(crate) struct Guest<'a> {
     pub(crate) fields: &'a str,
 }
 
+/// An option of a filter; its default is the first value that is allowed, or nothing.
+#[derive(Clone, Copy)]
+pub(crate) struct Setting<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) allowed: &'a [&'a str],
+    pub(crate) secret: bool,
+}
+
 impl Default for Guest<'_> {
     fn default() -> Self {
-        Self { number: 9, name: "guest", imports: "", parse: EMPTY_ANSWER, realloc: BUMP, fields: "" }
+        Self { number: 9, name: "guest", options: &[], imports: "", parse: EMPTY_ANSWER, realloc: BUMP, fields: "" }
     }
 }
 
@@ -42,7 +52,7 @@ const BUMP: &str = "(local.set $at (i32.and (i32.add (global.get $next) (i32.con
 impl Guest<'_> {
     /// The component.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let Self { number, name, imports, parse, realloc, fields } = self;
+        let Self { number, name, options, imports, parse, realloc, fields } = self;
         let module = format!(
             r#"(module
                 {imports}
@@ -54,7 +64,7 @@ impl Guest<'_> {
                     (param i32 i32 i32 i32 i32 i32 f64) (result i32) {parse})
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32) {realloc})
                 {fields})"#,
-            descriptor = escaped(&descriptor(*number, name)),
+            descriptor = escaped(&descriptor(*number, name, options)),
         );
         let mut bytes = wat::parse_str(module).unwrap();
         let mut resolve = wit_parser::Resolve::default();
@@ -72,7 +82,7 @@ pub(crate) fn file(archive: &Archive, number: u8, name: &str, parse: &str) -> Pa
 
 /// The record `descriptor` of `wit/types.wit` in memory: eight fields of a pointer and a length each, then what they
 /// point to.
-fn descriptor(number: u8, name: &str) -> Vec<u8> {
+fn descriptor(number: u8, name: &str, options: &[Setting<'_>]) -> Vec<u8> {
     let id = format!("00000000-0000-4000-8000-0000000000{number:02x}");
     let mut head: Vec<u8> = Vec::new();
     let mut tail: Vec<u8> = Vec::new();
@@ -87,11 +97,23 @@ fn descriptor(number: u8, name: &str) -> Vec<u8> {
         let at = place(&mut tail, text.as_bytes());
         head.extend(pair(at, text.len()));
     }
-    let accepts: Vec<u8> =
-        ["cowrie", "sighting"].iter().flat_map(|text| pair(place(&mut tail, text.as_bytes()), text.len())).collect();
-    let at = place(&mut tail, &accepts);
-    head.extend(pair(at, 2));
-    head.extend(pair(0, 0));
+    let text = |tail: &mut Vec<u8>, text: &str| pair(place(tail, text.as_bytes()), text.len());
+    let list = |tail: &mut Vec<u8>, texts: &[&str]| {
+        let texts: Vec<Vec<u8>> = texts.iter().map(|element| text(tail, element)).collect();
+        pair(place(tail, &texts.concat()), texts.len())
+    };
+    head.extend(list(&mut tail, &["cowrie", "sighting"]));
+    // Options: key, description, default, allowed, and a byte for secret, which takes four.
+    let specs: Vec<Vec<u8>> = options
+        .iter()
+        .map(|Setting { key, allowed, secret }| {
+            let default = allowed.first().copied().unwrap_or_default();
+            let texts = [*key, "A setting.", default].map(|part| text(&mut tail, part)).concat();
+            [texts, list(&mut tail, allowed), vec![u8::from(*secret), 0, 0, 0]].concat()
+        })
+        .collect();
+    let at = place(&mut tail, &specs.concat());
+    head.extend(pair(at, specs.len()));
     // Emits: any attribute. A kind is one byte, the sub-type follows at the next multiple of four.
     let star = place(&mut tail, b"*");
     let at = place(&mut tail, &[vec![0; 4], pair(star, 1)].concat());

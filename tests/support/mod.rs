@@ -68,7 +68,7 @@ impl Ended {
 pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runtime"));
     command.args(arguments).stdin(Stdio::null());
-    for variable in ["LOG", "STORE", "CONFIG", "FILTERS", "WORKERS"] {
+    for variable in ["LOG", "STORE", "CONFIG", "FILTERS", "LOCK", "WORKERS"] {
         command.env_remove(format!("RUNTIME_{variable}"));
     }
     // Not the user's: compiled code of this build, which all tests share.

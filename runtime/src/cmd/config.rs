@@ -1,32 +1,38 @@
 //! `runtime config check`, and the settings of all commands.
 
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use serde_json::json;
 
-use super::{UsageError, filters};
-use crate::cli::{ConfigCheckArgs, SettingsArgs, StoreArgs};
+use super::{UsageError, filters, lock, options};
+use crate::cli::{ConfigCheckArgs, FiltersArgs, SettingsArgs, StoreArgs};
 use crate::config::{Config, Given, Origin};
 use crate::exit::Exit;
 use crate::store;
 use crate::terminal::escape;
+use crate::worker::Launcher;
 
 /// The settings of a run.
 pub(super) fn settings(args: &SettingsArgs) -> anyhow::Result<Config> {
-    let given = Given {
-        config: args.store.config.clone(),
-        store: args.store.store.clone(),
-        filters: args.filters.clone(),
-        workers: args.workers,
-        options: filters::parse_options(&args.options)?,
-    };
-    let config = Config::of(given)?;
+    let StoreArgs { store, config } = args.store.clone();
+    let config = Config::of(Given { config, store, workers: args.workers, ..given(&args.filters)? })?;
     if config.store.origin == Origin::Originals {
         let store = store::shown_address(&config.store.value);
         tracing::warn!(store, "the configuration file names no archive: the Analytics Module's default holds");
     }
     Ok(config)
+}
+
+/// The settings of a command that needs no archive.
+pub(super) fn of_filters(args: &FiltersArgs, config: Option<PathBuf>) -> anyhow::Result<Config> {
+    Ok(Config::of(Given { config, ..given(args)? })?)
+}
+
+fn given(args: &FiltersArgs) -> Result<Given, UsageError> {
+    let options = options::parse(args)?;
+    Ok(Given { filters: args.filters.clone(), lock: args.lock.clone(), options, ..Given::default() })
 }
 
 /// The archive of a command that needs nothing else to be configured.
@@ -53,21 +59,32 @@ pub(super) fn need_filters(config: &Config) -> Result<(), UsageError> {
 /// Prints what holds and why; then says what would keep a run from starting.
 pub(super) fn check(args: &ConfigCheckArgs) -> anyhow::Result<Exit> {
     let config = settings(&args.settings)?;
+    let launcher = Launcher::new().context("cannot tell where this program lies")?;
+    let filters = filters::load_unset(&launcher, &config);
+    let said = match &filters {
+        Ok(filters) => options::said(filters, &config)?,
+        Err(_) => config.options.clone(),
+    };
+    let options = options::shown(said.clone(), filters.as_deref().ok());
+    let mut shown = Config { options, ..config.clone() };
     let mut out = io::stdout().lock();
     if args.json {
-        let mut shown = config.clone();
         shown.store.value = store::shown_address(&config.store.value);
-        let Config { store, filters, workers, options, limits } = shown;
-        let all = json!({"store": store, "filters": filters, "workers": workers, "options": options, "limits": limits});
+        let Config { store, filters, lock, workers, options, limits } = shown;
+        let all = json!({
+            "store": store, "filters": filters, "lock": lock, "workers": workers, "options": options, "limits": limits
+        });
         writeln!(out, "{all}")?;
     } else {
-        print(&mut out, &config)?;
+        print(&mut out, &shown)?;
     }
     out.flush()?;
     store::check_address(&config.store.value)?;
     need_filters(&config)?;
-    for filter in &config.filters.value {
-        filters::check_file(filter)?;
+    let lock = lock::of(&config)?;
+    let members = options::set(filters?, &said)?;
+    if let Some(lock) = lock {
+        lock::enforce(&lock, &config, &members)?;
     }
     Ok(Exit::Complete)
 }
@@ -83,11 +100,13 @@ fn print(out: &mut impl io::Write, config: &Config) -> io::Result<()> {
     for filter in &filters {
         row("", filter, &config.filters.origin);
     }
+    let lock = config.lock.value.as_ref().map_or("none".to_owned(), |lock| lock.display().to_string());
+    row("lock", &lock, &config.lock.origin);
     let workers = config.workers.value.map_or("one per core".to_owned(), |workers| workers.to_string());
     row("workers", &workers, &config.workers.origin);
     for (filter, options) in &config.options {
         for (key, option) in options {
-            row(&format!("option {filter}.{key}"), &option.value, &option.origin);
+            row(&format!("option {filter}.{key}"), &option.value.to_string(), &option.origin);
         }
     }
     for (filter, limits) in &config.limits {

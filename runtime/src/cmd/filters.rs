@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use super::UsageError;
+use super::{UsageError, options};
 use crate::config::{Config, Setting};
 use crate::limits::Limits;
 use crate::pipeline::Member;
-use crate::sandbox::{Options, Refusal};
+use crate::sandbox::Refusal;
 use crate::worker::{self, Cache, Filter, Launcher};
 
 /// Checks that there is a component file, without reading it: opening a pipe would wait for somebody to write.
-pub(super) fn check_file(path: &Path) -> anyhow::Result<()> {
+fn check_file(path: &Path) -> anyhow::Result<()> {
     let shown = path.display();
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(()),
@@ -62,6 +62,13 @@ fn cache_folder() -> Option<PathBuf> {
 
 /// Loads every filter of the configuration, with its options and limits. Nothing runs if one of them is refused.
 pub(super) fn load(launcher: &Launcher, config: &Config) -> anyhow::Result<Vec<Member>> {
+    let filters = load_unset(launcher, config)?;
+    let said = options::said(&filters, config)?;
+    options::set(filters, &said)
+}
+
+/// Loads every filter of the configuration, with its limits.
+pub(super) fn load_unset(launcher: &Launcher, config: &Config) -> anyhow::Result<Vec<Filter>> {
     let mut loaded: Vec<(&Path, Filter)> = Vec::new();
     for path in &config.filters.value {
         let bytes = read_component(path)?;
@@ -100,34 +107,11 @@ pub(super) fn load(launcher: &Launcher, config: &Config) -> anyhow::Result<Vec<M
             .into());
         }
     }
-    let mut members = Vec::with_capacity(loaded.len());
-    for (_, mut filter) in loaded {
-        let given = config.options.get(&filter.descriptor().name).into_iter().flatten();
-        let given = given.map(|(key, option)| (key.clone(), option.value.clone())).collect();
-        let options = Options::resolve(filter.descriptor(), &given).map_err(|error| UsageError(error.to_string()))?;
-        filter.set_options(options);
-        members.push(Member::new(filter));
-    }
-    Ok(members)
+    Ok(loaded.into_iter().map(|(_, filter)| filter).collect())
 }
 
 /// The limits of a filter, with what the operator set.
 fn limits(filter: &str, overrides: &BTreeMap<String, Setting<u64>>) -> Result<Limits, UsageError> {
     let set = |limits: Limits, (name, limit): (&String, &Setting<u64>)| limits.with(name, limit.value);
     overrides.iter().try_fold(Limits::PURE, set).map_err(|error| UsageError(format!("limits of the filter {filter}: {error}")))
-}
-
-/// Options as they are typed, by filter and key.
-pub(super) fn parse_options(options: &[String]) -> Result<BTreeMap<String, BTreeMap<String, String>>, UsageError> {
-    let mut given: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-    for option in options {
-        let parts = option.split_once('=').and_then(|(name, value)| Some((name.split_once('.')?, value)));
-        let Some(((filter, key), value)) = parts else {
-            return Err(UsageError(format!("--option {option:?}: expected FILTER.KEY=VALUE, such as sighting.honeypot=off")));
-        };
-        if given.entry(filter.to_owned()).or_default().insert(key.to_owned(), value.to_owned()).is_some() {
-            return Err(UsageError(format!("--option {filter}.{key} is given twice")));
-        }
-    }
-    Ok(given)
 }

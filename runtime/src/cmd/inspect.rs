@@ -8,7 +8,7 @@ use super::filters::{admit, read_component};
 use crate::cli::InspectArgs;
 use crate::exit::Exit;
 use crate::limits::Limits;
-use crate::sandbox::{CONTRACT, Refusal};
+use crate::sandbox::Refusal;
 use crate::verdict::ENGINE;
 use crate::tahoe::Hash;
 use crate::terminal::escape;
@@ -37,7 +37,8 @@ fn json(filter: &Filter, size: usize) -> serde_json::Value {
     json!({
         "admitted": true,
         "descriptor": filter.descriptor(),
-        "contract": CONTRACT,
+        "contract": filter.contract(),
+        "profile": filter.profile(),
         "imports": filter.imports(),
         "limits": filter.limits(),
         "engine": ENGINE,
@@ -66,7 +67,8 @@ fn print(out: &mut impl io::Write, filter: &Filter) -> io::Result<()> {
         let secret = if option.secret { ", secret" } else { "" };
         line("option", &format!("{} = {} ({allowed}{secret}): {}", option.key, option.default, option.description))?;
     }
-    line("contract", CONTRACT)?;
+    line("contract", filter.contract())?;
+    line("profile", filter.profile())?;
     let imports = if filter.imports().is_empty() { "nothing".to_owned() } else { filter.imports().join(", ") };
     line("imports", &imports)?;
     let limits = filter.limits();

@@ -9,6 +9,8 @@ mod filters;
 mod hide_rejected;
 mod ingest;
 mod inspect;
+mod lock;
+mod options;
 mod retry;
 mod run;
 mod show;
@@ -51,6 +53,7 @@ pub fn main(cli: Cli) -> Exit {
             DeadLettersCommand::Discard(args) => dead_letters::discard(args),
         },
         Some(Command::Inspect(args)) => inspect::run(args),
+        Some(Command::Lock(args)) => lock::run(args),
         Some(Command::Child { role }) => worker::serve(*role).map(|()| Exit::Complete).map_err(Into::into),
         Some(Command::Build(args)) => build::run(args),
     };

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::json;
 
-use super::{config, dry_run, filters, store_check};
+use super::{config, dry_run, filters, lock, store_check};
 use crate::cli::RunArgs;
 use crate::exit::Exit;
 use crate::pipeline::{FilterSummary, Member, Patience, Run, Settings};
@@ -34,8 +34,13 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let workers = config.workers.value.unwrap_or_else(|| thread::available_parallelism().map_or(1, |n| n.get().min(64) as u16));
     // Compiling takes longer than a person wants to wait to hear of a mistyped address.
     store::check_address(address)?;
+    let lock = lock::of(&config)?;
     let launcher = Launcher::new().context("cannot tell where this program lies")?;
     let members = filters::load(&launcher, &config)?;
+    match &lock {
+        Some(lock) => lock::enforce(lock, &config, &members)?,
+        None => lock::warn_of_none(&members),
+    }
     if args.dry_run {
         let store = store::open_with(address, Access::ReadOnly)?;
         return dry_run::run(store.as_ref(), &members, &launcher, workers, args.json);

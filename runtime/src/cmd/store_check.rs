@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use super::{UsageError, config, filters};
-use crate::cli::{SettingsArgs, StoreCheckArgs};
+use crate::cli::{FiltersArgs, SettingsArgs, StoreCheckArgs};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::pipeline::Member;
@@ -25,8 +25,8 @@ pub(super) fn check(args: &StoreCheckArgs) -> anyhow::Result<Exit> {
     let members = match args.filters.as_slice() {
         [] => Vec::new(),
         named => {
-            let (filters, store) = (named.to_vec(), args.store.clone());
-            let settings = config::settings(&SettingsArgs { filters, store, workers: None, options: Vec::new() })?;
+            let filters = FiltersArgs { filters: named.to_vec(), ..FiltersArgs::default() };
+            let settings = config::settings(&SettingsArgs { filters, store: args.store.clone(), workers: None })?;
             let launcher = Launcher::new().context("cannot tell where this program lies")?;
             filters::load(&launcher, &settings)?
         }
@@ -120,7 +120,7 @@ pub(super) fn undecided(members: &[Member], config: &Config) -> Option<UsageErro
     members.iter().find_map(|member| {
         let option = member.filter.descriptor().options.iter().find(|option| option.key == COMPAT)?;
         let name = &member.reference.name;
-        let chosen = config.options.get(name).is_some_and(|options| options.contains_key(COMPAT));
+        let chosen = config.options_of(name, &[COMPAT]).contains_key(COMPAT);
         let values = option.allowed.join(" or ");
         (!chosen).then(|| {
             UsageError(format!(

@@ -1,12 +1,12 @@
 //! The file: `config.json` of the Cybex-P Analytics Module, with a section of our own.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, Origin, Setting};
+use super::{ConfigError, Origin, Setting, Source};
+use crate::file;
 
 /// The original's defaults.
 const DEFAULT_URL: &str = "mongodb://localhost:27017/";
@@ -61,8 +61,10 @@ pub(super) struct Ours {
     store: Option<String>,
     /// Relative ones are relative to the file's folder.
     pub(super) filters: Option<Vec<PathBuf>>,
+    /// As `filters`.
+    pub(super) lock: Option<PathBuf>,
     pub(super) workers: Option<u16>,
-    pub(super) options: BTreeMap<String, BTreeMap<String, String>>,
+    pub(super) options: BTreeMap<String, BTreeMap<String, Source>>,
     pub(super) limits: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
@@ -79,19 +81,14 @@ impl File {
     /// Reads a file.
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
         let refuse = |problem: String| ConfigError::File { file: path.to_owned(), problem };
-        let failed = |error: std::io::Error| refuse(format!("cannot be read: {error}"));
-        // Looked at before it is opened: opening a pipe would wait for somebody to write.
-        if !std::fs::metadata(path).map_err(failed)?.is_file() {
-            return Err(refuse("is not a regular file".to_owned()));
-        }
-        let mut text = Vec::new();
-        std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut text)).map_err(failed)?;
-        if text.len() as u64 > MAX_BYTES {
-            return Err(refuse(format!("has more than {MAX_BYTES} bytes")));
-        }
+        let text = file::read(path, MAX_BYTES).map_err(|error| refuse(format!("cannot be read: {error}")))?;
         let mut file: Self = serde_json::from_slice(&text).map_err(|error| refuse(without_values(&error.to_string())))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         file.runtime.filters = file.runtime.filters.map(|filters| filters.iter().map(|filter| folder.join(filter)).collect());
+        file.runtime.lock = file.runtime.lock.map(|lock| folder.join(lock));
+        for option in file.runtime.options.values_mut().flat_map(BTreeMap::values_mut) {
+            *option = option.clone().beside(folder);
+        }
         Ok(file)
     }
 

@@ -5,6 +5,7 @@
 //! place: records would be read from one archive and documents written to another.
 
 mod file;
+mod option;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
+
+pub use self::option::{OPTION_VARIABLES, Source, SourceError, option_variable};
 
 use self::file::File;
 
@@ -32,7 +35,7 @@ pub enum Origin {
     /// A section of the file.
     File(&'static str),
     /// An environment variable.
-    Environment(&'static str),
+    Environment(String),
     /// The command line.
     CommandLine,
 }
@@ -85,10 +88,13 @@ pub struct Config {
     pub store: Setting<String>,
     /// The filters' files.
     pub filters: Setting<Vec<PathBuf>>,
+    /// The file that says what the filters may be.
+    pub lock: Setting<Option<PathBuf>>,
     /// Threads; `None` is one per core.
     pub workers: Setting<Option<u16>>,
-    /// The filters' options.
-    pub options: PerFilter<String>,
+    /// The filters' options; those that variables of their own hold are found when the filters are known
+    /// ([`Config::options_of`]).
+    pub options: PerFilter<Source>,
     /// The filters' limits that differ from the default.
     pub limits: PerFilter<u64>,
 }
@@ -102,10 +108,12 @@ pub struct Given {
     pub store: Option<String>,
     /// `--filters`.
     pub filters: Vec<PathBuf>,
+    /// `--lock`.
+    pub lock: Option<PathBuf>,
     /// `--workers`.
     pub workers: Option<u16>,
-    /// `--option`, by filter and key.
-    pub options: BTreeMap<String, BTreeMap<String, String>>,
+    /// `--option` and `--option-file`, by filter and key.
+    pub options: BTreeMap<String, BTreeMap<String, Source>>,
 }
 
 /// A configuration that cannot hold.
@@ -133,6 +141,7 @@ const CONFIG: &str = "RUNTIME_CONFIG";
 const STORE: &str = "RUNTIME_STORE";
 const WORKERS: &str = "RUNTIME_WORKERS";
 const FILTERS: &str = "RUNTIME_FILTERS";
+const LOCK: &str = "RUNTIME_LOCK";
 
 impl Config {
     /// What holds: the command line before the environment, that before the file, that before the defaults. An empty
@@ -163,19 +172,39 @@ impl Config {
         let filters = environment(FILTERS).map(|paths| std::env::split_paths(&paths).collect());
         Ok(Self {
             store: in_file
-                .overridden(environment(STORE), Origin::Environment(STORE))
+                .overridden(environment(STORE), Origin::Environment(STORE.to_owned()))
                 .overridden(given.store, Origin::CommandLine),
             filters: Setting::new(Vec::new(), Origin::Default)
                 .overridden(ours.filters, section.clone())
-                .overridden(filters, Origin::Environment(FILTERS))
+                .overridden(filters, Origin::Environment(FILTERS.to_owned()))
                 .overridden((!given.filters.is_empty()).then_some(given.filters), Origin::CommandLine),
+            lock: Setting::new(None, Origin::Default)
+                .overridden(ours.lock.map(Some), section.clone())
+                .overridden(environment(LOCK).map(|path| Some(path.into())), Origin::Environment(LOCK.to_owned()))
+                .overridden(given.lock.map(Some), Origin::CommandLine),
             workers: Setting::new(None, Origin::Default)
                 .overridden(ours.workers.map(Some), section.clone())
-                .overridden(workers(environment(WORKERS))?.map(Some), Origin::Environment(WORKERS))
+                .overridden(workers(environment(WORKERS))?.map(Some), Origin::Environment(WORKERS.to_owned()))
                 .overridden(given.workers.map(Some), Origin::CommandLine),
             options,
             limits: per_filter(ours.limits, &section),
         })
+    }
+
+    /// What was said of these options of a filter: the command line before the variable of the option, that before the
+    /// file. And of those that it does not have.
+    #[must_use]
+    pub fn options_of(&self, filter: &str, keys: &[&str]) -> BTreeMap<String, Setting<Source>> {
+        let mut options = self.options.get(filter).cloned().unwrap_or_default();
+        for key in keys {
+            let variable = option_variable(filter, key);
+            let before = options.get(*key).is_some_and(|option| option.origin == Origin::CommandLine);
+            if !before && std::env::var_os(&variable).is_some_and(|value| !value.is_empty()) {
+                let option = Setting::new(Source::variable(variable.clone()), Origin::Environment(variable));
+                options.insert((*key).to_owned(), option);
+            }
+        }
+        options
     }
 
     /// As [`Config::resolve`], from this process's environment.

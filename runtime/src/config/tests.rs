@@ -42,22 +42,46 @@ fn the_command_line_holds_before_the_environment_and_that_before_the_file() {
     let json = r#"{"runtime": {"workers": 2, "filters": ["a.wasm"], "options": {"f": {"k": "v", "l": "w"}}, "limits": {"f": {"fuel": 7}}}}"#;
     let config = file(json);
     assert_eq!(config.workers, Setting::new(Some(2), Origin::File("runtime")));
-    assert_eq!(config.options["f"]["k"], Setting::new("v".into(), Origin::File("runtime")));
+    assert_eq!(config.options["f"]["k"], Setting::new(Source::Open("v".into()), Origin::File("runtime")));
     assert_eq!(config.limits["f"]["fuel"].value, 7);
     assert!(config.filters.value[0].is_absolute() && config.filters.value[0].ends_with("a.wasm"), "beside the file");
     let environment = [("RUNTIME_WORKERS", "3"), ("RUNTIME_STORE", "sqlite:e.db"), ("RUNTIME_FILTERS", "b.wasm:c.wasm")];
     let config = resolve(json, &environment, Given::default()).unwrap();
-    assert_eq!(config.workers, Setting::new(Some(3), Origin::Environment("RUNTIME_WORKERS")));
+    assert_eq!(config.workers, Setting::new(Some(3), Origin::Environment("RUNTIME_WORKERS".into())));
     assert_eq!(config.filters.value.len(), 2);
-    let options = BTreeMap::from([("f".to_owned(), BTreeMap::from([("k".to_owned(), "x".to_owned())]))]);
+    let options = BTreeMap::from([("f".to_owned(), BTreeMap::from([("k".to_owned(), Source::Open("x".into()))]))]);
     let given = Given { store: Some("sqlite:g.db".into()), workers: Some(4), options, ..Given::default() };
     let config = resolve(json, &environment, given).unwrap();
     assert_eq!((config.workers.value, config.store.value.as_str()), (Some(4), "sqlite:g.db"));
     assert_eq!(config.store.origin, Origin::CommandLine);
     // Option by option.
-    assert_eq!((config.options["f"]["k"].value.as_str(), config.options["f"]["l"].value.as_str()), ("x", "w"));
+    let value = |key: &str| config.options["f"][key].value.to_string();
+    assert_eq!((value("k"), value("l")), ("x".into(), "w".into()));
     let empty = resolve("{}", &[("RUNTIME_STORE", "")], Given::default()).unwrap();
     assert_eq!(empty.store.origin, Origin::Originals, "an empty variable says nothing");
+}
+
+#[test]
+fn a_lock_is_named_as_filters_are() {
+    let json = r#"{"runtime": {"lock": "filters.lock"}}"#;
+    let config = file(json);
+    let value = config.lock.value.unwrap();
+    assert!(value.is_absolute() && value.ends_with("filters.lock"), "beside the file");
+    assert_eq!(config.lock.origin, Origin::File("runtime"));
+    let environment = [("RUNTIME_LOCK", "e.lock")];
+    let config = resolve(json, &environment, Given::default()).unwrap();
+    assert_eq!(config.lock, Setting::new(Some("e.lock".into()), Origin::Environment("RUNTIME_LOCK".into())));
+    let given = Given { lock: Some("g.lock".into()), ..Given::default() };
+    assert_eq!(resolve(json, &environment, given).unwrap().lock, Setting::new(Some("g.lock".into()), Origin::CommandLine));
+    assert_eq!(file("{}").lock, Setting::new(None, Origin::Default));
+}
+
+#[test]
+fn an_option_may_say_where_its_value_lies() {
+    let config = file(r#"{"runtime": {"options": {"f": {"a": "on", "b": {"file": "token"}, "c": {"env": "TOKEN"}}}}}"#);
+    let value = |key: &str| config.options["f"][key].value.to_string();
+    assert_eq!((value("a"), value("c")), ("on".into(), "in the variable TOKEN".into()));
+    assert!(value("b").starts_with("in the file /") && value("b").ends_with("/token"), "beside the file: {}", value("b"));
 }
 
 #[test]
@@ -68,6 +92,7 @@ fn mistakes_are_named_with_their_place() {
         (r#"{"runtime": {"workers": 0}}"#, "from 1 to 64"),
         (r#"{"runtime": {"limits": {"f": {"fuel": -1}}}}"#, "line 1"),
         (r#"{"tahoe": "mongodb://me:secret@h"}"#, "invalid type: text, expected"),
+        (r#"{"runtime": {"options": {"f": {"k": {"value": "secret"}}}}}"#, r#"expected a text, {"file": "PATH"} or {"env""#),
         (r#"{"tahoe": {"coll": "other"}}"#, "other"),
         (r#"{"tahoe": {"mongo_url": "mongodb://h/db"}}"#, "names a database"),
     ] {

@@ -27,7 +27,10 @@ pub use call::Record;
 pub use compile::{Compiled, Refusal, check_header, compile};
 pub use engine::Sandbox;
 pub use engine::compatibility;
-pub use options::{OptionError, Options};
+pub use options::{Given, OptionError, Options};
 pub use program::Program;
 pub use v0_1_0::EXPORT as CONTRACT;
 
+/// The profile of the components that are admitted: which imports they are linked to, and which limits they begin with
+/// ([`crate::limits::Limits::PURE`]).
+pub const PROFILE: &str = "pure";

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::child::Role;
 use super::filter::Filter;
 use super::process::{Launcher, Process};
+use super::secrets;
 use super::wire::Request;
 use crate::limits::Limits;
 use crate::sandbox::Record;
@@ -81,6 +82,8 @@ impl Worker {
                     Err(Missing::Died(reason)) => failed(FailureKind::Crash, format!("the process that ran it {reason}, twice")),
                     Err(Missing::Host(reason)) => failed(FailureKind::Host, reason),
                 };
+                // Here and nowhere else: every outcome comes by.
+                let called = secrets::keep(called, filter.options());
                 let Some(task) = waiting.pop_front() else { return };
                 left -= 1;
                 if each(task, called).is_break() {

@@ -12,7 +12,7 @@ use super::process::{Launcher, Process};
 use super::wire::Request;
 use crate::descriptor::{Declared, Descriptor};
 use crate::limits::Limits;
-use crate::sandbox::{Compiled, Options, Refusal, check_header};
+use crate::sandbox::{CONTRACT, Compiled, Options, PROFILE, Refusal, check_header};
 use crate::tahoe::Hash;
 use crate::verdict::Failure;
 
@@ -147,6 +147,18 @@ impl Filter {
     #[must_use]
     pub fn imports(&self) -> &[String] {
         &self.imports
+    }
+
+    /// The contract by which it is called.
+    #[must_use]
+    pub const fn contract(&self) -> &'static str {
+        CONTRACT
+    }
+
+    /// What it is linked to, and which limits it begins with.
+    #[must_use]
+    pub const fn profile(&self) -> &'static str {
+        PROFILE
     }
 
     /// Its budgets.

@@ -16,6 +16,7 @@ mod child;
 mod confine;
 mod filter;
 mod process;
+mod secrets;
 mod wire;
 
 pub use cache::Cache;
