@@ -3,11 +3,15 @@
 use wasmtime::{Error, Trap, WasmBacktrace};
 
 use super::limiter::{Exceeded, HostShort};
+use super::wasi::Ended;
 use crate::verdict::{Failure, FailureKind};
 
 /// What the engine says when a guest hands over more than its allowance. The error's type is private to the engine,
 /// so its text is all there is to know it by; a test pins it.
 const HOSTCALL_ALLOWANCE: &str = "fuel allocated for hostcalls has been exhausted";
+
+/// The same for handles of resources.
+const HANDLES: &str = "store handle limit exceeded";
 
 /// The most bytes of a message that are kept.
 const MAX_TEXT: usize = 512;
@@ -29,6 +33,8 @@ pub(super) enum Phase {
 pub(super) fn classify(error: &Error, phase: Phase) -> Failure {
     let (kind, message) = if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
         (exceeded.kind, exceeded.to_string())
+    } else if let Some(ended) = error.downcast_ref::<Ended>() {
+        (ended.kind(), ended.to_string())
     } else if let Some(trap) = error.downcast_ref::<Trap>() {
         let kind = match trap {
             Trap::OutOfFuel => FailureKind::Fuel,
@@ -41,6 +47,8 @@ pub(super) fn classify(error: &Error, phase: Phase) -> Failure {
         let text = error.root_cause().to_string();
         if text.contains(HOSTCALL_ALLOWANCE) {
             (FailureKind::Output, "more bytes handed to the host at once than the record allows".to_owned())
+        } else if text.contains(HANDLES) {
+            (FailureKind::Resources, "more handles of resources at once than it may have".to_owned())
         } else if phase == Phase::Instantiation || error.is::<HostShort>() || error.is::<std::io::Error>() {
             // No slot, no memory, no address space: the filter has done nothing yet, or is not to blame.
             (FailureKind::Host, text)
