@@ -86,7 +86,9 @@ fn print(out: &mut impl io::Write, filter: &Filter) -> io::Result<()> {
 const fn profile(profile: Profile) -> &'static str {
     match profile {
         Profile::Pure => "pure: no WASI",
-        Profile::Wasi => "wasi: has a language's runtime inside, and larger budgets; finds no files, no network, no clock but the record's",
+        Profile::Wasi => {
+            "wasi: has a language's runtime inside, and larger budgets; finds no files, no network, no clock but the record's"
+        }
     }
 }
 

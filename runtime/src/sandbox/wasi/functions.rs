@@ -83,8 +83,16 @@ where
 
 /// A function that returns what cannot be written in types of ours without all of the interface.
 fn refusing(linker: &mut Instance<'_>, name: &str, answer: fn() -> Val) -> wasmtime::Result<()> {
-    linker.func_new(name, move |mut context, _, _, results| {
+    linker.func_new(name, move |mut context, _, parameters, results| {
         charge(&mut context, 0)?;
+        for parameter in parameters {
+            match parameter {
+                // What was lent for the call must be given back before it ends.
+                Val::Resource(lent) => lent.resource_drop(&mut context)?,
+                Val::String(text) => charge(&mut context, text.len())?,
+                _ => {}
+            }
+        }
         results.iter_mut().for_each(|result| *result = answer());
         Ok(())
     })
@@ -101,9 +109,9 @@ fn define_process(linker: &mut Instance<'_>, interface: &str, name: &str) -> was
         "get-environment" => plain(linker, name, |_, (): ()| Ok((Vec::<(String, String)>::new(),))),
         "get-arguments" => plain(linker, name, |_, (): ()| Ok((Vec::<String>::new(),))),
         "initial-cwd" => plain(linker, name, |_, (): ()| Ok((None::<String>,))),
-        "exit" => plain(linker, name, |_, (status,): (Result<(), ()>,)| {
-            Err::<(), _>(Ended::Exit(u8::from(status.is_err())).into())
-        }),
+        "exit" => {
+            plain(linker, name, |_, (status,): (Result<(), ()>,)| Err::<(), _>(Ended::Exit(u8::from(status.is_err())).into()))
+        }
         "exit-with-code" => plain(linker, name, |_, (code,): (u8,)| Err::<(), _>(Ended::Exit(code).into())),
         "get-stdin" => plain(linker, name, |_, (): ()| Ok((Resource::<Input>::new_own(0),))),
         "get-stdout" => plain(linker, name, |_, (): ()| Ok((Resource::<Output>::new_own(Stream::Stdout.number()),))),
@@ -119,9 +127,7 @@ fn define_clock(linker: &mut Instance<'_>, interface: &str, name: &str) -> wasmt
             let (seconds, nanoseconds) = state.world().wall();
             Ok((Datetime { seconds, nanoseconds },))
         }),
-        ("clocks/wall-clock", "resolution") => {
-            plain(linker, name, |_, (): ()| Ok((Datetime { seconds: 0, nanoseconds: 1 },)))
-        }
+        ("clocks/wall-clock", "resolution") => plain(linker, name, |_, (): ()| Ok((Datetime { seconds: 0, nanoseconds: 1 },))),
         (_, "now") => plain(linker, name, |state, (): ()| Ok((state.world().monotonic(),))),
         (_, "resolution") => plain(linker, name, |_, (): ()| Ok((1_u64,))),
         (_, "subscribe-instant") => plain(linker, name, move |state, (instant,): (u64,)| {
@@ -139,12 +145,14 @@ fn define_clock(linker: &mut Instance<'_>, interface: &str, name: &str) -> wasmt
 
 fn define_random(linker: &mut Instance<'_>, interface: &str, name: &str) -> wasmtime::Result<()> {
     match name {
-        "get-random-bytes" | "get-insecure-random-bytes" => linker.func_wrap(name, |mut context: Context<'_>, (count,): (u64,)| {
-            // Within the budget first, so that the host makes no more than that.
-            let count = context.data_mut().grant_random(count)?;
-            charge(&mut context, count)?;
-            Ok((context.data_mut().world().random(count),))
-        }),
+        "get-random-bytes" | "get-insecure-random-bytes" => {
+            linker.func_wrap(name, |mut context: Context<'_>, (count,): (u64,)| {
+                // Within the budget first, so that the host makes no more than that.
+                let count = context.data_mut().grant_random(count)?;
+                charge(&mut context, count)?;
+                Ok((context.data_mut().world().random(count),))
+            })
+        }
         "get-random-u64" | "get-insecure-random-u64" => plain(linker, name, |state, (): ()| {
             state.grant_random(8)?;
             Ok((state.world().random_u64(),))

@@ -171,7 +171,9 @@ mod tests {
         world.wait(1_767_229_200_250_000_000);
         world.wait(7);
         assert_eq!((world.wall().0, world.monotonic()), (1_767_225_600, 1_767_229_200_250_000_000));
-        for (odd, wall) in [(-1.5, (0, 0)), (f64::NAN, (0, 0)), (f64::INFINITY, (u64::MAX, 0)), (0.999_999_999_9, (0, 999_999_999))] {
+        for (odd, wall) in
+            [(-1.5, (0, 0)), (f64::NAN, (0, 0)), (f64::INFINITY, (u64::MAX, 0)), (0.999_999_999_9, (0, 999_999_999))]
+        {
             assert_eq!(record("{}", odd).wall().0, wall.0, "{odd}");
         }
     }
