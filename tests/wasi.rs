@@ -207,6 +207,39 @@ fn handles_and_random_bytes_are_bounded() {
     ends("(call $bytes (i64.const -1) (i32.const 600))", FailureKind::Resources, "random bytes");
 }
 
+/// How many core modules there are at the top of a component: its sections are a number, a length in groups of seven
+/// bits, and so many bytes; modules have number 1.
+fn core_modules(component: &[u8]) -> u8 {
+    let (mut rest, mut modules) = (&component[8..], 0);
+    while let [number, section @ ..] = rest {
+        let digits = section.iter().position(|byte| byte & 0x80 == 0).unwrap();
+        let length = section[..=digits].iter().rev().fold(0, |length, byte| length << 7 | usize::from(byte & 0x7f));
+        modules += u8::from(*number == 1);
+        rest = &section[digits + 1 + length..];
+    }
+    modules
+}
+
+#[test]
+fn as_many_instances_as_a_language_needs_are_granted_and_no_more() {
+    let component = |instances: u8| {
+        let mut component = component("");
+        let index = core_modules(&component);
+        // An empty module, and instances of it without imports; lengths above 127 take two bytes.
+        component.extend([1, 8]);
+        component.extend(b"\0asm\x01\0\0\0");
+        let length = 1 + 3 * u16::from(instances);
+        component.extend([2, (length & 0x7f) as u8 | 0x80, (length >> 7) as u8, instances]);
+        component.extend([0, index, 0].repeat(usize::from(instances)));
+        component
+    };
+    load(&component(120));
+    match worker::load(&ours(), None, &component(127), None).map(|_| ()) {
+        Err(Refusal::Describe(failure)) => assert_eq!(failure.kind, FailureKind::Resources, "{failure:?}"),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn a_guest_that_exits_leaves_a_dead_letter_with_the_reason() {
     let archive = Archive::new();
@@ -295,7 +328,7 @@ fn the_standard_library_of_rust_finds_nothing_and_says_the_same_every_time() {
         let records: String =
             ["ask", "wait", "flood", "exit", "panic"].iter().map(|what| format!("{{\"do\": \"{what}\"}}\n")).collect();
         archive.ingest(&archive.file("r.jsonl", records), "sighting", "org", &["--received-at", "1767225600.25"]).expect(0);
-        let run = archive.run(&[filter.clone()], &[]).expect(3);
+        let run = archive.run(std::slice::from_ref(&filter), &[]).expect(3);
         assert!(run.err.contains("dropped"), "of the flood: {}", run.err);
         let letters = runtime(["dead-letters", "list", "--json", "--store", &archive.store()]).expect(0).out;
         for (kind, words) in [("fuel", "fuel"), ("trap", "exited with code"), ("trap", "unreachable")] {
@@ -320,5 +353,21 @@ fn the_standard_library_of_rust_finds_nothing_and_says_the_same_every_time() {
         ("thread", "false"),
     ] {
         assert!(answers.contains(&(name.to_owned(), value.to_owned())), "{name}: {answers:?}");
+    }
+}
+
+#[test]
+fn the_numbers_in_the_readme_are_those_of_the_host() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (limits, mib) = (Limits::WASI, 1024 * 1024);
+    for words in [
+        format!("{} MiB instead of {}", Profile::Wasi.component_bytes() / mib, Profile::Pure.component_bytes() / mib),
+        format!("{} MiB of memory + {} × input", limits.memory.constant / mib, limits.memory.factor),
+        format!("{} million units of fuel + {},000 × input", limits.fuel.constant / 1_000_000, limits.fuel.factor / 1_000),
+        format!("{} core instances", limits.instances),
+        format!("at most {} KiB", limits.random / 1024),
+    ] {
+        assert!(readme.contains(&words), "{words}");
     }
 }

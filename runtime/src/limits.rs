@@ -258,10 +258,13 @@ mod tests {
 
     #[test]
     fn every_limit_that_can_be_set_holds_and_none_goes_above_its_ceiling() {
-        for (name, ceiling) in Limits::OVERRIDABLE {
-            let one = Limits::PURE.with(name, 1).unwrap();
-            assert_ne!(one, Limits::PURE, "{name}");
-            assert!(matches!(Limits::PURE.with(name, ceiling + 1), Err(LimitError::TooHigh { .. })), "{name}");
+        for profile in [Profile::Pure, Profile::Wasi] {
+            let limits = profile.limits();
+            for (name, ceiling) in Limits::OVERRIDABLE {
+                let one = limits.clone().with(name, 1).unwrap();
+                assert_ne!(one, limits, "{name}");
+                assert!(matches!(limits.clone().with(name, ceiling + 1), Err(LimitError::TooHigh { .. })), "{name}");
+            }
         }
         assert!(matches!(Limits::PURE.with("nonsense", 1), Err(LimitError::Unknown { .. })));
         // Each for itself within its ceiling, and together too much.

@@ -93,8 +93,8 @@ fn profile(imports: &[String]) -> Profile {
     if imports.iter().any(|import| wasi::is_wasi(import)) { Profile::Wasi } else { Profile::Pure }
 }
 
-/// Admits a component under the limits of its profile and compiles it. Takes time and memory in proportion to what the component
-/// says, not to its size: to be called in a process that may be ended.
+/// Admits a component under the limits of its profile and compiles it. Takes time and memory in proportion to what the
+/// component says, not to its size: to be called in a process that may be ended.
 ///
 /// # Errors
 /// The first reason to refuse it.

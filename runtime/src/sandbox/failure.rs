@@ -10,8 +10,9 @@ use crate::verdict::{Failure, FailureKind};
 /// so its text is all there is to know it by; a test pins it.
 const HOSTCALL_ALLOWANCE: &str = "fuel allocated for hostcalls has been exhausted";
 
-/// The same for handles of resources.
+/// The same for handles of resources, and for instances, which are counted when they are made.
 const HANDLES: &str = "store handle limit exceeded";
+const COUNTS: &str = "resource limit exceeded";
 
 /// The most bytes of a message that are kept.
 const MAX_TEXT: usize = 512;
@@ -49,6 +50,8 @@ pub(super) fn classify(error: &Error, phase: Phase) -> Failure {
             (FailureKind::Output, "more bytes handed to the host at once than the record allows".to_owned())
         } else if text.contains(HANDLES) {
             (FailureKind::Resources, "more handles of resources at once than it may have".to_owned())
+        } else if text.contains(COUNTS) {
+            (FailureKind::Resources, text)
         } else if phase == Phase::Instantiation || error.is::<HostShort>() || error.is::<std::io::Error>() {
             // No slot, no memory, no address space: the filter has done nothing yet, or is not to blame.
             (FailureKind::Host, text)

@@ -51,8 +51,8 @@ impl Code {
     }
 }
 
-/// Admits a component under these limits, or those of its profile: has it compiled, unless the cache has it, and asks it what it is. Nothing else
-/// of it runs.
+/// Admits a component under these limits, or those of its profile: has it compiled, unless the cache has it, and asks it
+/// what it is. Nothing else of it runs.
 ///
 /// # Errors
 /// The first reason to refuse it.
