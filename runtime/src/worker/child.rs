@@ -77,7 +77,7 @@ fn answer_calls(sandbox: &Arc<Sandbox>, socket: &UnixStream) -> io::Result<()> {
         match wire::decode::<Request<'_>>(&buffer)? {
             Request::Load { filter, profile, limits, options } => {
                 wire::receive_bytes(&mut input, MOST, &mut artifact)?;
-                let loaded = match sandbox.program(artifact.as_slice().into(), profile, *limits) {
+                let loaded = match sandbox.program(std::mem::take(&mut artifact).into(), profile, *limits) {
                     Ok(program) => {
                         programs.insert(filter, (program, options));
                         Ok(())
