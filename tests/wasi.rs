@@ -242,6 +242,16 @@ fn as_many_instances_as_a_language_needs_are_granted_and_no_more() {
 }
 
 #[test]
+fn what_a_guest_does_wrong_while_its_instance_is_made_is_its_own_fault() {
+    let fields = "(start $begin) (func $begin (call $block (i32.const 77)))";
+    let guest = Guest { imports: IMPORTS, fields, wit: WIT, ..Guest::default() };
+    match worker::load(&ours(), None, &guest.bytes(), None).map(|_| ()) {
+        Err(Refusal::Describe(failure)) => assert_eq!(failure.kind, FailureKind::Trap, "{failure:?}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn a_guest_that_exits_leaves_a_dead_letter_with_the_reason() {
     let archive = Archive::new();
     let filter = archive.file("exits.wasm", component("(call $exit (i32.const 1))"));

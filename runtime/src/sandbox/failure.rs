@@ -46,13 +46,15 @@ pub(super) fn classify(error: &Error, phase: Phase) -> Failure {
         (kind, trap.to_string())
     } else {
         let text = error.root_cause().to_string();
+        // A start function runs while the instance is made, and what it calls can fail as in any other call.
+        let running = error.is::<WasmBacktrace>();
         if text.contains(HOSTCALL_ALLOWANCE) {
             (FailureKind::Output, "more bytes handed to the host at once than the record allows".to_owned())
         } else if text.contains(HANDLES) {
             (FailureKind::Resources, "more handles of resources at once than it may have".to_owned())
         } else if text.contains(COUNTS) {
             (FailureKind::Resources, text)
-        } else if phase == Phase::Instantiation || error.is::<HostShort>() || error.is::<std::io::Error>() {
+        } else if error.is::<HostShort>() || error.is::<std::io::Error>() || (phase == Phase::Instantiation && !running) {
             // No slot, no memory, no address space: the filter has done nothing yet, or is not to blame.
             (FailureKind::Host, text)
         } else {

@@ -7,11 +7,11 @@
 //!
 //! **Why not the engine's own WASI.** It does much more than is wanted here, and what is wanted it does otherwise: its
 //! clock, its poll (which sleeps in real time, where neither fuel nor epoch interrupts it), its random bytes and its
-//! output would all have to be replaced. What remained is files and sockets that are always refused, at the price of an
-//! asynchronous runtime inside the process that runs guests, some fifty crates, and the part of the engine that most
-//! advisories of this year were about. Of the interfaces that guests import, about fifty functions can be called at all
-//! when there is neither file nor socket; they are in [`functions`], make no system call and hold no resource: a handle
-//! is a number, so there is no table of the host's to fill.
+//! output would all have to be replaced, and none of them takes fuel. What remained is files and sockets that are always
+//! refused, at the price of an asynchronous runtime inside the process that runs guests, of the crates for both, and of
+//! code that advisories are about every few months. Where there is neither file nor socket, some forty functions can be
+//! called at all; they are in [`functions`], make no system call and hold no resource: a handle is a number, so there is
+//! no table of the host's to fill.
 //!
 //! **Why by hand.** What is linked is what the component imports, by the names and the version that it uses; the engine
 //! compares types. Functions that cannot be called for want of a file or a socket, or that are of a later 0.2, are
