@@ -66,3 +66,18 @@ build_filters() {
     say "building the filters"
     "$runtime" build filters/cowrie filters/sighting filters/email filters/openphish_feed filters/phishtank_feed --output filters
 }
+
+# A guest for tests that imports WASI, since Rust's own std does for that target. Only rustup has it; without it, the test
+# of that guest says that it was skipped.
+build_wasi_guest() {
+    local target=wasm32-wasip2
+    rm -f tests/guests/language_runtime.wasm
+    if [ ! -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]; then
+        command -v rustup >/dev/null && say "installing with rustup: the target $target" && timeout 120 rustup target add "$target" 2>/dev/null || {
+            say "Rust has no target $target here: the test of a real guest with WASI will be SKIPPED"
+            return 0
+        }
+    fi
+    cargo build --release --locked --quiet --lib --target "$target" --package language_runtime
+    cp "$CARGO_TARGET_DIR/$target/release/language_runtime.wasm" tests/guests/
+}

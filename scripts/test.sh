@@ -14,6 +14,7 @@ scripts/check-shape.sh
 build_runtime
 build_filters
 "$runtime" build tests/guests/constructor --output tests/guests
+build_wasi_guest
 
 say "lints"
 cargo clippy --release --locked --quiet --workspace --all-targets -- -D warnings

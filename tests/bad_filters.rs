@@ -101,7 +101,7 @@ fn filters_that_cannot_run_are_refused_at_start_by_name() {
     let whole = std::fs::read(filter("cowrie")).unwrap();
     let half = archive.file("half.wasm", &whole[..whole.len() / 2]);
     refused(&archive, &[half], 1, &["half.wasm", "not a valid component"]);
-    let large = archive.file("large.wasm", [b"\0asm\x0d\0\x01\0".as_slice(), &vec![0; 9 << 20]].concat());
+    let large = archive.file("large.wasm", [b"\0asm\x0d\0\x01\0".as_slice(), &vec![0; 64 << 20]].concat());
     refused(&archive, &[large], 1, &["large.wasm", "at most"]);
     let twin = archive.file("twin.wasm", whole);
     refused(&archive, &[filter("cowrie"), twin], 1, &["twin.wasm", "d2076b75-715e-4e4d-ae0a-a291cc6d90b7"]);

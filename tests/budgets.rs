@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use tahoe_runtime::limits::{Budget, Limits};
+use tahoe_runtime::limits::{Budget, Limits, Profile};
 use tahoe_runtime::sandbox::{Options, Program, Record, Refusal, Sandbox, compile};
 use tahoe_runtime::verdict::{Called, Failure, FailureKind, Outcome};
 
 use crate::support::guest::{EMPTY_ANSWER, Guest};
 
 fn load_with(guest: &Guest<'_>, limits: Limits) -> Result<Program, Refusal> {
-    let compiled = compile(&guest.bytes(), &limits)?;
-    let program = Arc::new(Sandbox::new(1).unwrap()).program(compiled.artifact.into(), limits)?;
+    let compiled = compile(&guest.bytes())?;
+    let program = Arc::new(Sandbox::new(1).unwrap()).program(compiled.artifact.into(), Profile::Pure, limits)?;
     program.describe().map_err(Refusal::Describe)?;
     Ok(program)
 }

@@ -52,5 +52,7 @@ mod signals;
 mod store_check;
 /// The binary, stores in temporary folders, components made from text.
 mod support;
+/// Guests that import WASI.
+mod wasi;
 /// The processes that compile and call.
 mod worker;

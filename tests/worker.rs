@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use tahoe_runtime::limits::Limits;
 use tahoe_runtime::sandbox::{Record, Refusal};
 use tahoe_runtime::verdict::{FailureKind, Outcome};
 use tahoe_runtime::worker::{self, Launcher, Worker};
@@ -98,7 +97,7 @@ fn ours() -> Launcher {
 fn a_record_that_processes_die_of_twice_is_a_failed_one_and_the_next_is_tried() {
     let archive = Archive::new();
     let component = std::fs::read(guest::file(&archive, 1, "guest", guest::EMPTY_ANSWER)).unwrap();
-    let filter = worker::load(&ours(), None, &component, &Limits::PURE).unwrap();
+    let filter = worker::load(&ours(), None, &component, None).unwrap();
     for (script, words) in [
         ("exit 7", "exit status: 7"),
         ("kill -9 $$", "killed"),
@@ -126,7 +125,7 @@ fn a_process_that_dies_compiling_is_a_refusal() {
     let archive = Archive::new();
     let component = std::fs::read(guest::file(&archive, 1, "guest", guest::EMPTY_ANSWER)).unwrap();
     for script in ["exit 7", "kill -9 $$", "exec cat <&0 >&0"] {
-        match worker::load(&impostor(&archive, script), None, &component, &Limits::PURE).err() {
+        match worker::load(&impostor(&archive, script), None, &component, None).err() {
             Some(Refusal::Compilation(_)) => {}
             other => panic!("{script}: {other:?}"),
         }

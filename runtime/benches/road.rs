@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use tahoe_runtime::answer::{Answer, Rules, build, check};
 use tahoe_runtime::json;
-use tahoe_runtime::limits::Limits;
+use tahoe_runtime::limits::{Limits, Profile};
 use tahoe_runtime::pipeline::{Member, attempt};
 use tahoe_runtime::sandbox::{ENGINE, Options, Program, Record, Sandbox, compile};
 use tahoe_runtime::store::{self, ClaimSize, NewRecord, Settled};
@@ -32,9 +32,9 @@ fn main() {
     let corpus = corpus();
     let sandbox = Arc::new(Sandbox::new(1).unwrap());
     let wasm = std::fs::read("../filters/cowrie.wasm").expect("scripts/build-filters.sh builds it");
-    let program = sandbox.program(compile(&wasm, &Limits::PURE).unwrap().artifact.into(), Limits::PURE).unwrap();
+    let program = sandbox.program(compile(&wasm).unwrap().artifact.into(), Profile::Pure, Limits::PURE).unwrap();
     let launcher = Launcher::of(env!("CARGO_BIN_EXE_runtime").into());
-    let member = Member::new(worker::load(&launcher, None, &wasm, &Limits::PURE).unwrap());
+    let member = Member::new(worker::load(&launcher, None, &wasm, None).unwrap());
     let filter = &member.filter;
     let mut worker = Worker::new(launcher);
 

@@ -48,6 +48,45 @@ impl fmt::Display for Budget {
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
+/// What a component imports decides what it is given, and how much of everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// Nothing but the contract's own interfaces.
+    Pure,
+    /// WASI 0.2 too, of which there are only stubs: components with a language's runtime inside.
+    Wasi,
+}
+
+impl Profile {
+    /// The name in output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pure => "pure",
+            Self::Wasi => "wasi",
+        }
+    }
+
+    /// The budgets, unless an operator sets others.
+    #[must_use]
+    pub const fn limits(self) -> Limits {
+        match self {
+            Self::Pure => Limits::PURE,
+            Self::Wasi => Limits::WASI,
+        }
+    }
+
+    /// The largest component, in bytes.
+    #[must_use]
+    pub const fn component_bytes(self) -> u64 {
+        match self {
+            Self::Pure => 8 * MIB,
+            Self::Wasi => 64 * MIB,
+        }
+    }
+}
+
 /// The budgets of a filter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -69,6 +108,8 @@ pub struct Limits {
     pub tables: u64,
     /// Live handles of resources.
     pub handles: u64,
+    /// Bytes that look random, of one call.
+    pub random: u64,
     /// Bytes that cross from guest to host.
     pub output: Budget,
     /// Nodes of an answer.
@@ -111,6 +152,7 @@ impl Limits {
         memories: 2,
         tables: 4,
         handles: 64,
+        random: 0,
         output: Budget::per_byte(4 * MIB, 16),
         nodes: Budget::per_bytes(256, 8),
         events: Budget::per_bytes(64, 16),
@@ -126,11 +168,23 @@ impl Limits {
         log_lines: 32,
         log_line: 512,
     };
+    /// The budgets of a component with a language's runtime inside: what that needs for itself, and ten times the fuel,
+    /// for an interpreter. What it may answer, say and hand over is what any other may.
+    pub const WASI: Self = Self {
+        setup_fuel: 2_000_000_000,
+        fuel: Budget::per_byte(500_000_000, 5_000),
+        wall_clock_ms: Budget { constant: 30_000, factor: 50_000, divisor: MIB },
+        memory: Budget::per_byte(256 * MIB, 16),
+        instances: 128,
+        handles: 1_024,
+        random: 64 * KIB,
+        ..Self::PURE
+    };
     /// The most bytes of input that count. The text of a record of at most 15 MiB as BSON is up to six times longer
     /// if it is full of escapes; what the record may cost does not grow with these.
     pub const INPUT_BYTES: u64 = 15 * MIB;
-    /// The largest component, in bytes.
-    pub const COMPONENT_BYTES: u64 = 8 * MIB;
+    /// The largest component of any profile, in bytes: no more is read.
+    pub const COMPONENT_BYTES: u64 = Profile::Wasi.component_bytes();
 
     /// Bytes of memory, and bytes handed over, that no override allows for the largest input: what the processes that
     /// call filters have room for.
@@ -216,10 +270,13 @@ mod tests {
 
     #[test]
     fn every_limit_that_can_be_set_holds_and_none_goes_above_its_ceiling() {
-        for (name, ceiling) in Limits::OVERRIDABLE {
-            let one = Limits::PURE.with(name, 1).unwrap();
-            assert_ne!(one, Limits::PURE, "{name}");
-            assert!(matches!(Limits::PURE.with(name, ceiling + 1), Err(LimitError::TooHigh { .. })), "{name}");
+        for profile in [Profile::Pure, Profile::Wasi] {
+            let limits = profile.limits();
+            for (name, ceiling) in Limits::OVERRIDABLE {
+                let one = limits.clone().with(name, 1).unwrap();
+                assert_ne!(one, limits, "{name}");
+                assert!(matches!(limits.clone().with(name, ceiling + 1), Err(LimitError::TooHigh { .. })), "{name}");
+            }
         }
         assert!(matches!(Limits::PURE.with("nonsense", 1), Err(LimitError::Unknown { .. })));
         // Each for itself within its ceiling, and together too much.

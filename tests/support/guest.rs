@@ -25,6 +25,8 @@ pub(crate) struct Guest<'a> {
     pub(crate) realloc: &'a str,
     /// Whatever else the module has.
     pub(crate) fields: &'a str,
+    /// A WIT package with a world `guest`, if it imports more than the contract's.
+    pub(crate) wit: &'a str,
 }
 
 /// An option of a filter; its default is the first value that is allowed, or nothing.
@@ -37,7 +39,7 @@ pub(crate) struct Setting<'a> {
 
 impl Default for Guest<'_> {
     fn default() -> Self {
-        Self { number: 9, name: "guest", options: &[], imports: "", parse: EMPTY_ANSWER, realloc: BUMP, fields: "" }
+        Self { number: 9, name: "guest", options: &[], imports: "", parse: EMPTY_ANSWER, realloc: BUMP, fields: "", wit: "" }
     }
 }
 
@@ -52,7 +54,7 @@ const BUMP: &str = "(local.set $at (i32.and (i32.add (global.get $next) (i32.con
 impl Guest<'_> {
     /// The component.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let Self { number, name, options, imports, parse, realloc, fields } = self;
+        let Self { number, name, options, imports, parse, realloc, fields, wit } = self;
         let module = format!(
             r#"(module
                 {imports}
@@ -69,7 +71,13 @@ impl Guest<'_> {
         let mut bytes = wat::parse_str(module).unwrap();
         let mut resolve = wit_parser::Resolve::default();
         let (package, _) = resolve.push_path(root().join("wit")).unwrap();
-        let world = resolve.select_world(&[package], Some("tahoe-filter")).unwrap();
+        let world = if wit.is_empty() {
+            resolve.select_world(&[package], Some("tahoe-filter"))
+        } else {
+            let package = resolve.push_str("guest.wit", wit).unwrap();
+            resolve.select_world(&[package], Some("guest"))
+        };
+        let world = world.unwrap();
         embed_component_metadata(&mut bytes, &resolve, world, StringEncoding::UTF8).unwrap();
         ComponentEncoder::default().validate(true).module(&bytes).unwrap().encode().unwrap()
     }

@@ -8,7 +8,6 @@ use super::filters::admit;
 use crate::author;
 use crate::cli::BuildArgs;
 use crate::exit::Exit;
-use crate::limits::Limits;
 use crate::worker::Launcher;
 
 /// Builds each crate and writes NAME.wasm, NAME being what the filter calls itself.
@@ -17,7 +16,7 @@ pub(super) fn run(args: &BuildArgs) -> anyhow::Result<Exit> {
     for directory in &args.directories {
         let component = author::build(directory)?;
         let size = component.len();
-        let filter = admit(&launcher, &component, &Limits::PURE)
+        let filter = admit(&launcher, &component, None)
             .with_context(|| format!("{} was built, but no runtime would take it", directory.display()))?;
         let descriptor = filter.descriptor();
         let path = args.output.as_ref().unwrap_or(directory).join(format!("{}.wasm", descriptor.name));

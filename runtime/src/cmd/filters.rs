@@ -38,8 +38,8 @@ pub(super) fn read_component(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Admits a component under these limits. What was compiled before comes from the cache.
-pub(super) fn admit(launcher: &Launcher, bytes: &[u8], limits: &Limits) -> Result<Filter, Refusal> {
+/// Admits a component under these limits, or those of its profile. What was compiled before comes from the cache.
+pub(super) fn admit(launcher: &Launcher, bytes: &[u8], limits: Option<&Limits>) -> Result<Filter, Refusal> {
     let cache = cache_folder().and_then(|folder| match Cache::open(&folder) {
         Ok(cache) => Some(cache),
         Err(error) => {
@@ -73,7 +73,7 @@ pub(super) fn load_unset(launcher: &Launcher, config: &Config) -> anyhow::Result
     for path in &config.filters.value {
         let bytes = read_component(path)?;
         let refused = || format!("the filter {} is refused", path.display());
-        let mut filter = admit(launcher, &bytes, &Limits::PURE).with_context(refused)?;
+        let mut filter = admit(launcher, &bytes, None).with_context(refused)?;
         let descriptor = filter.descriptor();
         for (other_path, other) in &loaded {
             let same = if other.descriptor().id == descriptor.id {
@@ -90,8 +90,8 @@ pub(super) fn load_unset(launcher: &Launcher, config: &Config) -> anyhow::Result
             );
         }
         if let Some(overrides) = config.limits.get(&descriptor.name) {
-            let limits = limits(&descriptor.name, overrides)?;
-            filter = admit(launcher, &bytes, &limits).with_context(refused)?;
+            let limits = limits(&filter, overrides)?;
+            filter = admit(launcher, &bytes, Some(&limits)).with_context(refused)?;
         }
         loaded.push((path, filter));
     }
@@ -111,7 +111,8 @@ pub(super) fn load_unset(launcher: &Launcher, config: &Config) -> anyhow::Result
 }
 
 /// The limits of a filter, with what the operator set.
-fn limits(filter: &str, overrides: &BTreeMap<String, Setting<u64>>) -> Result<Limits, UsageError> {
+fn limits(filter: &Filter, overrides: &BTreeMap<String, Setting<u64>>) -> Result<Limits, UsageError> {
     let set = |limits: Limits, (name, limit): (&String, &Setting<u64>)| limits.with(name, limit.value);
-    overrides.iter().try_fold(Limits::PURE, set).map_err(|error| UsageError(format!("limits of the filter {filter}: {error}")))
+    let limits = overrides.iter().try_fold(filter.profile().limits(), set);
+    limits.map_err(|error| UsageError(format!("limits of the filter {}: {error}", filter.descriptor().name)))
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::filters::{admit, read_component};
 use crate::cli::InspectArgs;
 use crate::exit::Exit;
-use crate::limits::Limits;
+use crate::limits::Profile;
 use crate::sandbox::Refusal;
 use crate::verdict::ENGINE;
 use crate::tahoe::Hash;
@@ -19,7 +19,7 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<Exit> {
     let bytes = read_component(&args.filter)?;
     let digest = Hash::of(&[&bytes]);
     let size = bytes.len();
-    let admitted = admit(&Launcher::new()?, &bytes, &Limits::PURE);
+    let admitted = admit(&Launcher::new()?, &bytes, None);
     let mut out = io::stdout().lock();
     match (&admitted, args.json) {
         (Ok(filter), true) => writeln!(out, "{}", json(filter, size))?,
@@ -68,7 +68,7 @@ fn print(out: &mut impl io::Write, filter: &Filter) -> io::Result<()> {
         line("option", &format!("{} = {} ({allowed}{secret}): {}", option.key, option.default, option.description))?;
     }
     line("contract", filter.contract())?;
-    line("profile", filter.profile())?;
+    line("profile", profile(filter.profile()))?;
     let imports = if filter.imports().is_empty() { "nothing".to_owned() } else { filter.imports().join(", ") };
     line("imports", &imports)?;
     let limits = filter.limits();
@@ -82,6 +82,15 @@ fn print(out: &mut impl io::Write, filter: &Filter) -> io::Result<()> {
     line("sha256", &filter.digest().to_string())?;
     line("engine", ENGINE)?;
     line("admitted", "yes")
+}
+
+const fn profile(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Pure => "pure: no WASI",
+        Profile::Wasi => {
+            "wasi: has a language's runtime inside, and larger budgets; finds no files, no network, no clock but the record's"
+        }
+    }
 }
 
 fn print_refusal(out: &mut impl io::Write, refusal: &Refusal, size: usize, digest: Hash) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
-use super::{config, dead_letters, filters, store_check};
+use super::{config, dead_letters, filters, lock, store_check};
 use crate::cli::DeadLettersRetryArgs;
 use crate::exit::Exit;
 use crate::pipeline::{Member, attempt};
@@ -18,7 +18,11 @@ pub(super) fn run(args: &DeadLettersRetryArgs) -> anyhow::Result<Exit> {
     let config = config::settings(&args.settings)?;
     config::need_filters(&config)?;
     let launcher = Launcher::new().context("cannot tell where this program lies")?;
+    let lock = lock::of(&config)?;
     let members = filters::load(&launcher, &config)?;
+    if let Some(lock) = &lock {
+        lock::enforce(lock, &config, &members)?;
+    }
     let store = store::open_existing(&config.store.value)?;
     if let Some(undecided) = store_check::undecided(&members, &config)
         && store_check::has_originals_mapping(store.as_ref())?

@@ -106,7 +106,7 @@ impl Entry {
             version: descriptor.version.clone(),
             sha256: filter.digest(),
             contract: filter.contract().to_owned(),
-            profile: filter.profile().to_owned(),
+            profile: filter.profile().name().to_owned(),
             reads: descriptor.accepts.iter().cloned().collect(),
             asserts: descriptor.emits.asserted().map(str::to_owned).collect(),
             emits: kinds.map(|(kind, sub_types)| (kind.to_owned(), sub_types.into_iter().map(str::to_owned).collect())).collect(),

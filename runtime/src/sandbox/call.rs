@@ -3,12 +3,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Store, StoreContextMut, Trap};
 
 use super::engine::TICK;
 use super::failure::{Phase, classify, cut};
 use super::limiter::{Exceeded, Limiter};
 use super::options::Options;
+use super::wasi::{Stream, World};
 use crate::answer::{Answer, Node};
 use crate::limits::Limits;
 use crate::tahoe::Scalar;
@@ -42,6 +43,9 @@ pub(super) struct State {
     setup_used: u64,
     /// Fuel granted last.
     granted: u64,
+    /// What a guest with WASI sees beside the record.
+    world: World,
+    random_limit: u64,
 }
 
 impl State {
@@ -67,6 +71,28 @@ impl State {
         self.log.push(LogLine { level, message });
     }
 
+    pub(super) const fn world(&mut self) -> &mut World {
+        &mut self.world
+    }
+
+    /// Whether a guest may have so many random bytes more: their count, if it may.
+    pub(super) fn grant_random(&self, count: u64) -> Result<usize, Exceeded> {
+        let after = self.world.random_after(count);
+        match usize::try_from(count) {
+            Ok(count) if after <= self.random_limit => Ok(count),
+            _ => Err(Exceeded::new(FailureKind::Resources, "random bytes", after, self.random_limit)),
+        }
+    }
+
+    /// Takes what a guest writes to its output: counted as what it hands over, lines go to the log.
+    pub(super) fn write(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), Exceeded> {
+        self.output(bytes.len() as u64)?;
+        let mut world = std::mem::take(&mut self.world);
+        world.write(stream, bytes, self.log_line, |(level, line)| self.log(level, &line));
+        self.world = world;
+        Ok(())
+    }
+
     /// Between instantiation and the call: what setup used is noted, and the call gets fuel of its own.
     pub(super) fn start_call(store: &mut Store<Self>, fuel: u64) -> wasmtime::Result<()> {
         let left = store.get_fuel()?;
@@ -79,8 +105,22 @@ impl State {
     }
 }
 
+/// Fuel that a host call costs, beside one unit for each byte that crosses: about what it costs the host.
+const HOST_CALL_FUEL: u64 = 1_000;
+
+/// Takes the price of host work from the guest's fuel: the engine charges none.
+pub(super) fn charge(store: &mut StoreContextMut<'_, State>, bytes: usize) -> wasmtime::Result<()> {
+    let price = HOST_CALL_FUEL.saturating_add(bytes as u64);
+    let fuel = store.get_fuel()?;
+    store.set_fuel(fuel.saturating_sub(price))?;
+    if fuel < price {
+        return Err(Trap::OutOfFuel.into());
+    }
+    Ok(())
+}
+
 /// The only maker of stores.
-fn new_store(engine: &Engine, limits: &Limits, input: u64, options: &Options) -> wasmtime::Result<Store<State>> {
+fn new_store(engine: &Engine, limits: &Limits, input: u64, options: &Options, world: World) -> wasmtime::Result<Store<State>> {
     let output_limit = limits.output.of(input);
     let state = State {
         limiter: Limiter::new(
@@ -98,6 +138,8 @@ fn new_store(engine: &Engine, limits: &Limits, input: u64, options: &Options) ->
         phase: Phase::Instantiation,
         setup_used: 0,
         granted: limits.setup_fuel,
+        world,
+        random_limit: limits.random,
     };
     let mut store = Store::new(engine, state);
     // Before instantiation, so that initial memories and tables count, and the start function runs on fuel.
@@ -118,9 +160,10 @@ pub(super) fn run<T>(
     limits: &Limits,
     input: u64,
     options: &Options,
+    world: World,
     body: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
 ) -> (Result<T, Failure>, Report) {
-    let mut store = match new_store(engine, limits, input, options) {
+    let mut store = match new_store(engine, limits, input, options, world) {
         Ok(store) => store,
         Err(error) => return (Err(Failure::new(FailureKind::Host, error.to_string())), Report::default()),
     };
@@ -130,7 +173,10 @@ pub(super) fn run<T>(
         Err(_) => Err(Failure::new(FailureKind::Host, "the host panicked; please report this record and filter")),
     };
     let left = store.get_fuel().unwrap_or(0);
-    let state = store.into_data();
+    let mut state = store.into_data();
+    for (level, line) in std::mem::take(&mut state.world).rest() {
+        state.log(level, &line);
+    }
     let report = Report {
         fuel: state.setup_used.saturating_add(state.granted.saturating_sub(left)),
         memory: state.limiter.memory(),

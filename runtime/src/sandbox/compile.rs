@@ -6,8 +6,8 @@ use wasmtime::component::Component;
 
 use super::engine::new_engine;
 use super::failure::cut;
-use super::v0_1_0;
-use crate::limits::Limits;
+use super::{v0_1_0, wasi};
+use crate::limits::{Limits, Profile};
 use crate::verdict::Failure;
 
 /// The most bytes of a refusal that come from the component.
@@ -16,9 +16,14 @@ pub(super) const MAX_REFUSAL: usize = 512;
 /// Why a component is not admitted.
 #[derive(Debug, thiserror::Error, Serialize, Deserialize)]
 pub enum Refusal {
-    /// Larger than [`Limits::COMPONENT_BYTES`].
-    #[error("it has {0} bytes, a component is at most {limit}", limit = Limits::COMPONENT_BYTES)]
-    TooLarge(u64),
+    /// Larger than its profile allows, or than any does.
+    #[error("it has {size} bytes, a component of profile {} is at most {}", profile.name(), profile.component_bytes())]
+    TooLarge {
+        /// How many bytes it has.
+        size: u64,
+        /// By what it imports; the one with the largest components before that is known.
+        profile: Profile,
+    },
     /// Not WebAssembly at all.
     #[error("it is not WebAssembly: it does not begin with the bytes that every component begins with")]
     NotWasm,
@@ -35,7 +40,11 @@ pub enum Refusal {
         found: String,
     },
     /// Asks for something that is not linked.
-    #[error("it imports {0}, which no filter gets; a filter may import: {allowed}", allowed = v0_1_0::IMPORTS.join(", "))]
+    #[error(
+        "it imports {0}, which no filter gets; a filter may import: {allowed}; and of WASI 0.2 the packages cli, clocks, \
+         filesystem, io, random and sockets, where it finds nothing (build it without what needs more)",
+        allowed = v0_1_0::IMPORTS.join(", ")
+    )]
     Import(String),
     /// Declares more memory, tables or instances than its budget.
     #[error("it needs {what}: {found}, at most {limit}")]
@@ -71,19 +80,34 @@ pub struct Compiled {
     pub imports: Vec<String>,
 }
 
-/// Admits a component under these limits and compiles it. Takes time and memory in proportion to what the component
-/// says, not to its size: to be called in a process that may be ended.
+impl Compiled {
+    /// What it needs, by what it imports.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        profile(&self.imports)
+    }
+}
+
+/// What a component needs that imports these.
+fn profile(imports: &[String]) -> Profile {
+    if imports.iter().any(|import| wasi::is_wasi(import)) { Profile::Wasi } else { Profile::Pure }
+}
+
+/// Admits a component under the limits of its profile and compiles it. Takes time and memory in proportion to what the
+/// component says, not to its size: to be called in a process that may be ended.
 ///
 /// # Errors
 /// The first reason to refuse it.
-pub fn compile(bytes: &[u8], limits: &Limits) -> Result<Compiled, Refusal> {
+pub fn compile(bytes: &[u8]) -> Result<Compiled, Refusal> {
     check_header(bytes)?;
     let engine = new_engine(None).map_err(|error| Refusal::Host(format!("{error:#}")))?;
     let invalid = |error: wasmtime::Error| Refusal::Invalid(cut(&format!("{error:#}"), MAX_REFUSAL));
     let component = Component::new(&engine, bytes).map_err(invalid)?;
     let imports = check_interfaces(&engine, &component)?;
-    check_resources(&component, limits)?;
-    v0_1_0::link(&engine, &component).map_err(invalid)?;
+    let profile = profile(&imports);
+    check_size(bytes, profile)?;
+    check_resources(&component, &profile.limits())?;
+    v0_1_0::link(&engine, &component, profile).map_err(invalid)?;
     let artifact = component.serialize().map_err(|error| Refusal::Host(format!("{error:#}")))?;
     Ok(Compiled { artifact, imports })
 }
@@ -93,15 +117,18 @@ pub fn compile(bytes: &[u8], limits: &Limits) -> Result<Compiled, Refusal> {
 /// # Errors
 /// What it is instead of a component.
 pub fn check_header(bytes: &[u8]) -> Result<(), Refusal> {
-    if bytes.len() as u64 > Limits::COMPONENT_BYTES {
-        return Err(Refusal::TooLarge(bytes.len() as u64));
-    }
+    check_size(bytes, Profile::Wasi)?;
     match bytes.strip_prefix(b"\0asm") {
         None => Err(Refusal::NotWasm),
         // The four bytes of the version: for a component the upper two, its layer, are 1.
         Some([1, 0, 0, 0, ..]) => Err(Refusal::CoreModule),
         Some(_) => Ok(()),
     }
+}
+
+fn check_size(bytes: &[u8], profile: Profile) -> Result<(), Refusal> {
+    let size = bytes.len() as u64;
+    if size > profile.component_bytes() { Err(Refusal::TooLarge { size, profile }) } else { Ok(()) }
 }
 
 /// Checks that the contract is exported and nothing beyond it imported; returns the imports.
@@ -113,7 +140,8 @@ fn check_interfaces(engine: &Engine, component: &Component) -> Result<Vec<String
         return Err(Refusal::NoContract { found: cut(&found, MAX_REFUSAL) });
     }
     let imports: Vec<String> = interface.imports(engine).map(|(name, _)| name.to_owned()).collect();
-    match imports.iter().find(|name| !v0_1_0::IMPORTS.contains(&name.as_str())) {
+    let granted = |name: &String| v0_1_0::IMPORTS.contains(&name.as_str()) || wasi::interface(name).is_some();
+    match imports.iter().find(|name| !granted(name)) {
         Some(import) => Err(Refusal::Import(cut(import, MAX_REFUSAL))),
         None => Ok(imports),
     }

@@ -3,11 +3,16 @@
 use wasmtime::{Error, Trap, WasmBacktrace};
 
 use super::limiter::{Exceeded, HostShort};
+use super::wasi::Ended;
 use crate::verdict::{Failure, FailureKind};
 
 /// What the engine says when a guest hands over more than its allowance. The error's type is private to the engine,
 /// so its text is all there is to know it by; a test pins it.
 const HOSTCALL_ALLOWANCE: &str = "fuel allocated for hostcalls has been exhausted";
+
+/// The same for handles of resources, and for instances, which are counted when they are made.
+const HANDLES: &str = "store handle limit exceeded";
+const COUNTS: &str = "resource limit exceeded";
 
 /// The most bytes of a message that are kept.
 const MAX_TEXT: usize = 512;
@@ -29,6 +34,8 @@ pub(super) enum Phase {
 pub(super) fn classify(error: &Error, phase: Phase) -> Failure {
     let (kind, message) = if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
         (exceeded.kind, exceeded.to_string())
+    } else if let Some(ended) = error.downcast_ref::<Ended>() {
+        (ended.kind(), ended.to_string())
     } else if let Some(trap) = error.downcast_ref::<Trap>() {
         let kind = match trap {
             Trap::OutOfFuel => FailureKind::Fuel,
@@ -39,9 +46,15 @@ pub(super) fn classify(error: &Error, phase: Phase) -> Failure {
         (kind, trap.to_string())
     } else {
         let text = error.root_cause().to_string();
+        // A start function runs while the instance is made, and what it calls can fail as in any other call.
+        let running = error.is::<WasmBacktrace>();
         if text.contains(HOSTCALL_ALLOWANCE) {
             (FailureKind::Output, "more bytes handed to the host at once than the record allows".to_owned())
-        } else if phase == Phase::Instantiation || error.is::<HostShort>() || error.is::<std::io::Error>() {
+        } else if text.contains(HANDLES) {
+            (FailureKind::Resources, "more handles of resources at once than it may have".to_owned())
+        } else if text.contains(COUNTS) {
+            (FailureKind::Resources, text)
+        } else if error.is::<HostShort>() || error.is::<std::io::Error>() || (phase == Phase::Instantiation && !running) {
             // No slot, no memory, no address space: the filter has done nothing yet, or is not to blame.
             (FailureKind::Host, text)
         } else {

@@ -10,7 +10,7 @@
 //!   `failed(host)`.
 //! - **Other records.** A fresh instance for every call, dropped after it, whatever happened.
 //! - **Everything else.** A guest imports two interfaces, linked by hand in [`v0_1_0`]: its options, and a capped
-//!   log.
+//!   log. One with a language's runtime inside gets stubs of WASI beside them ([`wasi`]).
 //!
 //! Knows nothing of stores or Tahoe hashes. Speaks in values that can be serialised ([`crate::verdict`]).
 
@@ -22,6 +22,7 @@ mod limiter;
 mod options;
 mod program;
 mod v0_1_0;
+mod wasi;
 
 pub use call::Record;
 pub use compile::{Compiled, Refusal, check_header, compile};
@@ -30,7 +31,3 @@ pub use engine::compatibility;
 pub use options::{Given, OptionError, Options};
 pub use program::Program;
 pub use v0_1_0::EXPORT as CONTRACT;
-
-/// The profile of the components that are admitted: which imports they are linked to, and which limits they begin with
-/// ([`crate::limits::Limits::PURE`]).
-pub const PROFILE: &str = "pure";

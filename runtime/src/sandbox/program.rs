@@ -10,17 +10,26 @@ use super::compile::{Refusal, check_resources};
 use super::engine::{SLOT_BYTES, Sandbox};
 use super::options::Options;
 use super::v0_1_0;
+use super::wasi::World;
 use crate::descriptor::Declared;
-use crate::limits::Limits;
+use crate::limits::{Limits, Profile};
 use crate::verdict::{Called, Failure, FailureKind, Outcome, Report};
 
 /// A compiled component with its imports resolved and its budgets.
 pub struct Program {
-    artifact: Arc<[u8]>,
+    profile: Profile,
     limits: Limits,
     sandbox: Arc<Sandbox>,
-    pooled: v0_1_0::Linked,
-    on_demand: OnceLock<v0_1_0::Linked>,
+    code: Code,
+}
+
+/// A component on the engines that it runs on.
+enum Code {
+    /// In slots of the pool; for records too large for a slot, on the other engine too, once there is one.
+    Pooled { linked: v0_1_0::Linked, artifact: Arc<[u8]>, on_demand: OnceLock<v0_1_0::Linked> },
+    /// What is too large for a slot whatever the record: a language's runtime. Its calls take longest to touch their
+    /// memory; with slots of that size, a call of a Python filter took a tenth less, which is not worth a second pool.
+    OnDemand(v0_1_0::Linked),
 }
 
 impl Sandbox {
@@ -28,11 +37,19 @@ impl Sandbox {
     ///
     /// # Errors
     /// The engine's: another version made it, or for another machine. Or it needs more than these limits give.
-    pub fn program(self: &Arc<Self>, artifact: Arc<[u8]>, limits: Limits) -> Result<Program, Refusal> {
-        let component = load(self.pooled(), &artifact).map_err(|error| Refusal::Host(format!("{error:#}")))?;
+    pub fn program(self: &Arc<Self>, artifact: Arc<[u8]>, profile: Profile, limits: Limits) -> Result<Program, Refusal> {
+        let engine = match profile {
+            Profile::Pure => self.pooled(),
+            Profile::Wasi => self.on_demand(),
+        };
+        let component = load(engine, &artifact).map_err(|error| Refusal::Host(format!("{error:#}")))?;
         check_resources(&component, &limits)?;
-        let pooled = v0_1_0::link(self.pooled(), &component).map_err(|error| Refusal::Host(format!("{error:#}")))?;
-        Ok(Program { artifact, limits, sandbox: Arc::clone(self), pooled, on_demand: OnceLock::new() })
+        let linked = v0_1_0::link(engine, &component, profile).map_err(|error| Refusal::Host(format!("{error:#}")))?;
+        let code = match profile {
+            Profile::Pure => Code::Pooled { linked, artifact, on_demand: OnceLock::new() },
+            Profile::Wasi => Code::OnDemand(linked),
+        };
+        Ok(Program { profile, limits, sandbox: Arc::clone(self), code })
     }
 }
 
@@ -51,9 +68,12 @@ impl Program {
     /// How it failed to say so.
     pub fn describe(&self) -> Result<Declared, Failure> {
         let limits = &self.limits;
-        let (declared, _) =
-            run(self.sandbox.pooled(), limits, 0, &Options::default(), |store| self.pooled.describe(store, limits.setup_fuel));
-        declared
+        let (engine, linked) = match &self.code {
+            Code::Pooled { linked, .. } => (self.sandbox.pooled(), linked),
+            Code::OnDemand(linked) => (self.sandbox.on_demand(), linked),
+        };
+        let describe = |store: &mut _| linked.describe(store, limits.setup_fuel);
+        run(engine, limits, 0, &Options::default(), World::default(), describe).0
     }
 
     /// Gives the filter one record, in a fresh instance. The outcome depends on the component, the settings and the
@@ -69,20 +89,29 @@ impl Program {
             }
         };
         let fuel = self.limits.fuel.of(input);
-        let (result, report) = run(engine, &self.limits, input, options, |store| linked.parse(store, record, fuel));
+        let world = match self.profile {
+            // Which cannot look at it.
+            Profile::Pure => World::default(),
+            Profile::Wasi => World::of(record),
+        };
+        let (result, report) = run(engine, &self.limits, input, options, world, |store| linked.parse(store, record, fuel));
         finish(result, report, &self.limits, input)
     }
 
     /// The pool for ordinary records; for one whose memory budget is larger than a slot, the engine without slots.
     fn engine_for(&self, input: u64) -> wasmtime::Result<(&Engine, &v0_1_0::Linked)> {
-        if self.limits.memory.of(input) <= SLOT_BYTES {
-            return Ok((self.sandbox.pooled(), &self.pooled));
-        }
         let engine = self.sandbox.on_demand();
-        if let Some(linked) = self.on_demand.get() {
+        let (linked, artifact, on_demand) = match &self.code {
+            Code::OnDemand(linked) => return Ok((engine, linked)),
+            Code::Pooled { linked, artifact, on_demand } => (linked, artifact, on_demand),
+        };
+        if self.limits.memory.of(input) <= SLOT_BYTES {
+            return Ok((self.sandbox.pooled(), linked));
+        }
+        if let Some(linked) = on_demand.get() {
             return Ok((engine, linked));
         }
-        let linked = v0_1_0::link(engine, &load(engine, &self.artifact)?)?;
-        Ok((engine, self.on_demand.get_or_init(|| linked)))
+        let linked = v0_1_0::link(engine, &load(engine, artifact)?, self.profile)?;
+        Ok((engine, on_demand.get_or_init(|| linked)))
     }
 }

@@ -2,11 +2,13 @@
 //! version gets a module of its own beside this one; nothing outside these modules sees generated types.
 
 use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime::{Engine, Store, StoreContextMut, Trap};
+use wasmtime::{Engine, Store, StoreContextMut};
 
-use super::call::{Record, State};
+use super::call::{Record, State, charge};
+use super::wasi;
 use crate::answer::{Answer, Event, Node, Session};
 use crate::descriptor::{Declared, OptionSpec};
+use crate::limits::Profile;
 use crate::tahoe::{Category, Itype, Scalar};
 use crate::verdict::{LogLevel, Outcome};
 
@@ -21,22 +23,23 @@ use bindings::cybexp::tahoe::types as wit;
 pub const EXPORT: &str = "cybexp:tahoe/filter@0.1.0";
 const OPTIONS: &str = "cybexp:tahoe/options@0.1.0";
 const LOG: &str = "cybexp:tahoe/log@0.1.0";
-/// What a component of this version may import; the types carry no code.
+/// What every component of this version may import; the types carry no code.
 pub(super) const IMPORTS: [&str; 3] = [OPTIONS, LOG, "cybexp:tahoe/types@0.1.0"];
-
-/// Fuel that a host call costs, beside one unit for each byte that crosses: about what it costs the host.
-const HOST_CALL_FUEL: u64 = 1_000;
 
 /// A component with its imports resolved: all that can be done before the first record.
 pub(super) struct Linked(bindings::TahoeFilterPre<State>);
 
-/// Links a component to what this version of the contract grants.
-pub(super) fn link(engine: &Engine, component: &Component) -> wasmtime::Result<Linked> {
-    let pre: InstancePre<State> = linker(engine)?.instantiate_pre(component)?;
+/// Links a component to what this version of the contract grants its profile.
+pub(super) fn link(engine: &Engine, component: &Component, profile: Profile) -> wasmtime::Result<Linked> {
+    let mut linker = linker(engine)?;
+    if profile == Profile::Wasi {
+        wasi::link(&mut linker, engine, component)?;
+    }
+    let pre: InstancePre<State> = linker.instantiate_pre(component)?;
     Ok(Linked(bindings::TahoeFilterPre::new(pre)?))
 }
 
-/// Everything that a guest can call. There is no other linker.
+/// Everything that a pure guest can call, and any other. There is no other linker.
 fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     linker.instance(OPTIONS)?.func_wrap("get", |mut store: StoreContextMut<'_, State>, (key,): (String,)| {
@@ -52,17 +55,6 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
         Ok(())
     })?;
     Ok(linker)
-}
-
-/// Takes the price of host work from the guest's fuel: the engine charges none.
-fn charge(store: &mut StoreContextMut<'_, State>, bytes: usize) -> wasmtime::Result<()> {
-    let price = HOST_CALL_FUEL.saturating_add(bytes as u64);
-    let fuel = store.get_fuel()?;
-    store.set_fuel(fuel.saturating_sub(price))?;
-    if fuel < price {
-        return Err(Trap::OutOfFuel.into());
-    }
-    Ok(())
 }
 
 impl Linked {

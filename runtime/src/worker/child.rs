@@ -54,14 +54,13 @@ pub fn serve(role: Role) -> io::Result<()> {
     }
 }
 
-/// Limits, then the component; back come the refusal or the imports, then the machine code.
+/// A component comes; back come the refusal or the imports, then the machine code.
 fn compile_one(mut socket: &UnixStream) -> io::Result<()> {
     let mut buffer = Vec::new();
-    let Some(limits) = wire::receive::<Limits>(&mut socket, MOST, &mut buffer)? else { return Ok(()) };
     if !wire::receive_bytes(&mut socket, Limits::COMPONENT_BYTES, &mut buffer)? {
         return Ok(());
     }
-    let (result, artifact) = match compile(&buffer, &limits) {
+    let (result, artifact) = match compile(&buffer) {
         Ok(compiled) => (Ok(compiled.imports), compiled.artifact),
         Err(refusal) => (Err(refusal), Vec::new()),
     };
@@ -76,9 +75,9 @@ fn answer_calls(sandbox: &Arc<Sandbox>, socket: &UnixStream) -> io::Result<()> {
     let unknown = || io::Error::new(io::ErrorKind::InvalidData, "no such filter was loaded");
     while wire::receive_bytes(&mut input, MOST, &mut buffer)? {
         match wire::decode::<Request<'_>>(&buffer)? {
-            Request::Load { filter, limits, options } => {
+            Request::Load { filter, profile, limits, options } => {
                 wire::receive_bytes(&mut input, MOST, &mut artifact)?;
-                let loaded = match sandbox.program(artifact.as_slice().into(), *limits) {
+                let loaded = match sandbox.program(std::mem::take(&mut artifact).into(), profile, *limits) {
                     Ok(program) => {
                         programs.insert(filter, (program, options));
                         Ok(())

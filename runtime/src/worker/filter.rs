@@ -11,8 +11,8 @@ use super::confine::COMPILING_SECONDS;
 use super::process::{Launcher, Process};
 use super::wire::Request;
 use crate::descriptor::{Declared, Descriptor};
-use crate::limits::Limits;
-use crate::sandbox::{CONTRACT, Compiled, Options, PROFILE, Refusal, check_header};
+use crate::limits::{Limits, Profile};
+use crate::sandbox::{CONTRACT, Compiled, Options, Refusal, check_header};
 use crate::tahoe::Hash;
 use crate::verdict::Failure;
 
@@ -34,6 +34,7 @@ pub struct Filter {
 pub(super) struct Code {
     /// What children call it by; no two filters of a process have one.
     pub(super) number: u32,
+    profile: Profile,
     pub(super) limits: Limits,
     options: Options,
     artifact: Vec<u8>,
@@ -43,19 +44,19 @@ impl Code {
     /// Has a child load it; `Err` within: what the child has against it.
     pub(super) fn send_to(&self, process: &mut Process) -> io::Result<Result<(), Refusal>> {
         let (filter, limits, options) = (self.number, Box::new(self.limits.clone()), self.options.clone());
-        process.send(&Request::Load { filter, limits, options })?;
+        process.send(&Request::Load { filter, profile: self.profile, limits, options })?;
         process.send_bytes(&self.artifact)?;
         process.flush()?;
         process.receive(MOST)
     }
 }
 
-/// Admits a component under these limits: has it compiled, unless the cache has it, and asks it what it is. Nothing else
-/// of it runs.
+/// Admits a component under these limits, or those of its profile: has it compiled, unless the cache has it, and asks it
+/// what it is. Nothing else of it runs.
 ///
 /// # Errors
 /// The first reason to refuse it.
-pub fn load(launcher: &Launcher, cache: Option<&Cache>, bytes: &[u8], limits: &Limits) -> Result<Filter, Refusal> {
+pub fn load(launcher: &Launcher, cache: Option<&Cache>, bytes: &[u8], limits: Option<&Limits>) -> Result<Filter, Refusal> {
     check_header(bytes)?;
     let digest = Hash::of(&[bytes]);
     let cached = cache.and_then(|cache| cache.get(digest));
@@ -66,7 +67,7 @@ pub fn load(launcher: &Launcher, cache: Option<&Cache>, bytes: &[u8], limits: &L
             described => return described,
         }
     }
-    let compiled = compile(launcher, bytes, limits)?;
+    let compiled = compile(launcher, bytes)?;
     if let Some(cache) = cache {
         cache.put(digest, &compiled);
     }
@@ -78,10 +79,9 @@ fn host(what: &str, error: &io::Error) -> Refusal {
 }
 
 /// In a process that does this and ends.
-fn compile(launcher: &Launcher, bytes: &[u8], limits: &Limits) -> Result<Compiled, Refusal> {
+fn compile(launcher: &Launcher, bytes: &[u8]) -> Result<Compiled, Refusal> {
     let mut process = launcher.start(Role::Compile).map_err(|error| host("cannot start a process to compile in", &error))?;
     let exchange = |process: &mut Process| {
-        process.send(limits)?;
         process.send_bytes(bytes)?;
         process.flush()?;
         // As many seconds as it may compute, and some to be scheduled in.
@@ -100,11 +100,19 @@ fn compile(launcher: &Launcher, bytes: &[u8], limits: &Limits) -> Result<Compile
 }
 
 /// In a process that may run guests.
-fn describe(launcher: &Launcher, compiled: Compiled, digest: Hash, size: usize, limits: &Limits) -> Result<Filter, Refusal> {
+fn describe(
+    launcher: &Launcher,
+    compiled: Compiled,
+    digest: Hash,
+    size: usize,
+    limits: Option<&Limits>,
+) -> Result<Filter, Refusal> {
     static NUMBERS: AtomicU32 = AtomicU32::new(0);
+    let profile = compiled.profile();
+    let limits = limits.map_or_else(|| profile.limits(), Limits::clone);
     let Compiled { artifact, imports } = compiled;
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-    let mut code = Code { number, limits: limits.clone(), options: Options::default(), artifact };
+    let mut code = Code { number, profile, limits, options: Options::default(), artifact };
     let mut process = launcher.start(Role::Call).map_err(|error| host("cannot start a process to run it in", &error))?;
     let exchange = |process: &mut Process| {
         if let Err(refusal) = code.send_to(process)? {
@@ -155,10 +163,10 @@ impl Filter {
         CONTRACT
     }
 
-    /// What it is linked to, and which limits it begins with.
+    /// What it needs, by what it imports.
     #[must_use]
-    pub const fn profile(&self) -> &'static str {
-        PROFILE
+    pub const fn profile(&self) -> Profile {
+        self.code.profile
     }
 
     /// Its budgets.

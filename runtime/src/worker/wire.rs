@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::Limits;
+use crate::limits::{Limits, Profile};
 use crate::sandbox::{Options, Record};
 
 /// What the parent asks of a worker.
@@ -16,6 +16,8 @@ pub(super) enum Request<'a> {
     Load {
         /// What later requests call it by.
         filter: u32,
+        /// What it imports.
+        profile: Profile,
         /// Its budgets.
         limits: Box<Limits>,
         /// Its settings.
