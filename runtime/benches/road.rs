@@ -15,9 +15,10 @@ use tahoe_runtime::answer::{Answer, Rules, build, check};
 use tahoe_runtime::json;
 use tahoe_runtime::limits::{Limits, Profile};
 use tahoe_runtime::pipeline::{Member, attempt};
-use tahoe_runtime::sandbox::{ENGINE, Options, Program, Record, Sandbox, compile};
+use tahoe_runtime::sandbox::{Options, Program, Record, Sandbox, compile};
 use tahoe_runtime::store::{self, ClaimSize, NewRecord, Settled};
 use tahoe_runtime::tahoe::RawDocument;
+use tahoe_runtime::verdict::ENGINE;
 use tahoe_runtime::verdict::Outcome;
 use tahoe_runtime::worker::{self, Filter, Launcher, Worker};
 

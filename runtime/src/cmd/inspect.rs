@@ -9,9 +9,9 @@ use crate::cli::InspectArgs;
 use crate::exit::Exit;
 use crate::limits::Profile;
 use crate::sandbox::Refusal;
-use crate::verdict::ENGINE;
 use crate::tahoe::Hash;
 use crate::terminal::escape;
+use crate::verdict::ENGINE;
 use crate::worker::{Filter, Launcher};
 
 /// Says what a component is and whether it would be admitted: 0 if so, 1 if not.

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::claims::Held;
 use super::schema::{DONE, FAILED, REJECTED};
-use crate::store::{DeadLetter, FilterRef, SubmissionKey, Tally};
+use crate::store::{FilterRef, SubmissionKey, Tally};
 use crate::tahoe::Hash;
-use crate::verdict::{ENGINE, Failure, FailureKind};
+use crate::verdict::{ENGINE, Failure};
 
 /// Writes down a filter and what of it runs; returns the rows of both.
 pub(super) fn register(transaction: &Transaction<'_>, filter: &FilterRef) -> rusqlite::Result<(i64, i64)> {
