@@ -35,6 +35,8 @@ mod outage;
 mod output;
 /// What README.md says, done.
 mod readme;
+/// The hostile suite of the binary, and that it can fail.
+mod selftest;
 /// Runtimes that share an archive, and are killed.
 mod sharing;
 /// What is known of a value.

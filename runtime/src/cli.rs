@@ -47,6 +47,9 @@ pub enum Command {
     /// Shows what a filter is, what it asks for, and whether it would be admitted. Runs nothing of it but its own
     /// description.
     Inspect(InspectArgs),
+    /// Attacks this build with hostile components, and shows whether each was stopped where it should be, at the cost of
+    /// nobody else. Exit code 1 if one was not.
+    Selftest(SelftestArgs),
     /// What the program starts itself for, to compile components and to call them.
     #[command(hide = true)]
     Child {
@@ -264,6 +267,23 @@ pub struct InspectArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// The hostile suite.
+#[derive(Debug, Args)]
+pub struct SelftestArgs {
+    /// Attack with these components too: passes whatever they do, as long as the host keeps its promises.
+    #[arg(long, value_name = "F.wasm", num_args = 1..)]
+    pub with: Vec<PathBuf>,
+    /// Only these cases.
+    #[arg(long, value_name = "CASE", num_args = 1..)]
+    pub only: Vec<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// What the program starts itself for: run the last one here, and print its row.
+    #[arg(long, hide = true)]
+    pub here: bool,
 }
 
 /// Building.

@@ -8,9 +8,9 @@
 //!            store.commit ◀── tahoe::Graph, documents by hash ◀── answer::build ◀── Checked
 //! ```
 //!
-//! Dependencies point one way: `cmd` to `pipeline`, `ingest` and `author`; `pipeline` to `worker`, `answer` and `store`;
-//! `worker` to `sandbox`; those to `tahoe` and the leaves `verdict`, `descriptor`, `limits`, `json`, `terminal`, `exit`. `sandbox`
-//! and `store` do not know each other.
+//! Dependencies point one way: `cmd` to `pipeline`, `ingest`, `author` and `selftest`, which attacks the whole way; `pipeline`
+//! to `worker`, `answer` and `store`; `worker` to `sandbox`; those to `tahoe` and the leaves `verdict`, `descriptor`, `limits`,
+//! `json`, `terminal`, `exit`. `sandbox` and `store` do not know each other.
 
 pub mod answer;
 pub mod author;
@@ -24,6 +24,7 @@ pub mod json;
 pub mod limits;
 pub mod pipeline;
 pub mod sandbox;
+pub mod selftest;
 pub mod store;
 pub mod tahoe;
 pub mod terminal;

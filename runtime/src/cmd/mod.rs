@@ -10,6 +10,7 @@ mod hide_rejected;
 mod ingest;
 mod inspect;
 mod run;
+mod selftest;
 mod show;
 mod status;
 mod store_check;
@@ -47,6 +48,7 @@ pub fn main(cli: Cli) -> Exit {
             DeadLettersCommand::List(args) => dead_letters::list(args),
         },
         Some(Command::Inspect(args)) => inspect::run(args),
+        Some(Command::Selftest(args)) => selftest::run_suite(args),
         Some(Command::Child { role }) => worker::serve(*role).map(|()| Exit::Complete).map_err(Into::into),
         Some(Command::Build(args)) => build::run(args),
     };
