@@ -15,8 +15,14 @@ mod budgets;
 mod config;
 /// What authors are told, against what the host does.
 mod contract;
+/// The same record, the same answer, whatever was before.
+mod determinism;
 /// Killed at any moment, restarted, run by many.
 mod durability;
+/// How much an archive may grow by one record.
+mod expansion;
+/// Random components, random answers.
+mod fuzz;
 /// Every golden case through the binary.
 mod goldens;
 /// Packed files, folders, mailboxes, long feeds.
@@ -25,6 +31,8 @@ mod ingest_files;
 mod model;
 /// The same through MongoDB.
 mod mongodb;
+/// Many hostile filters beside good ones.
+mod neighbours;
 /// Organisations that share an archive.
 mod organisations;
 /// Archives that the original left.
