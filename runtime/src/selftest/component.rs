@@ -48,6 +48,8 @@ pub struct Guest<'a> {
     pub realloc: &'a str,
     /// Whatever else the module has.
     pub fields: &'a str,
+    /// How its texts are written: UTF-8 or UTF-16.
+    pub encoding: StringEncoding,
     /// An answer that lies ready at [`Guest::ANSWER`].
     pub answer: Answer,
 }
@@ -65,6 +67,7 @@ impl Default for Guest<'_> {
             parse: "",
             realloc: BUMP,
             fields: "",
+            encoding: StringEncoding::UTF8,
             answer: Answer::default(),
         }
     }
@@ -101,7 +104,7 @@ impl Guest<'_> {
             let mut resolve = Resolve::default();
             let package = resolve.push_str("tahoe.wit", WIT)?;
             let world = resolve.select_world(&[package], Some("tahoe-filter"))?;
-            embed_component_metadata(&mut bytes, &resolve, world, StringEncoding::UTF8)?;
+            embed_component_metadata(&mut bytes, &resolve, world, self.encoding)?;
             ComponentEncoder::default().validate(true).module(&bytes)?.encode()
         };
         encode().map_err(|error: anyhow::Error| NoComponent(format!("{error:#}")))
@@ -109,11 +112,11 @@ impl Guest<'_> {
 
     fn module(&self) -> String {
         let Self { imports, realloc, fields, .. } = self;
-        let descriptor = Image::of_descriptor(&self.declared(), DESCRIPTOR);
+        let descriptor = Image::of_descriptor(&self.declared(), DESCRIPTOR, self.encoding);
         let mut data = format!("(data (i32.const {DESCRIPTOR}) \"{}\")", escaped(&descriptor));
         let mut pages = 2;
         if self.answer != Answer::default() {
-            let answer = Image::of_answer(&self.answer, Self::ANSWER);
+            let answer = Image::of_answer(&self.answer, Self::ANSWER, self.encoding);
             pages = (Self::ANSWER + answer.len() as u32).div_ceil(PAGE);
             data += &format!("(data (i32.const {}) \"{}\")", Self::ANSWER, escaped(&answer));
         }

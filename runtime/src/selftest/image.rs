@@ -1,5 +1,7 @@
 //! Values as the component model lays them out in a guest's memory: what a component made from text holds ready.
 
+use wit_component::StringEncoding;
+
 use crate::answer::{Answer, Event, Node, Session};
 use crate::descriptor::Declared;
 use crate::tahoe::{Category, Itype, Scalar};
@@ -17,12 +19,13 @@ pub const SESSION: u32 = 64;
 pub(super) struct Image {
     at: u32,
     bytes: Vec<u8>,
+    encoding: StringEncoding,
 }
 
 impl Image {
     /// The result of `parse` with this answer, which begins at the address: [`HEAD`] bytes, then nodes, events and sessions,
     /// then what they point to.
-    pub(super) fn of_answer(answer: &Answer, at: u32) -> Vec<u8> {
+    pub(super) fn of_answer(answer: &Answer, at: u32, encoding: StringEncoding) -> Vec<u8> {
         let lengths = [(answer.nodes.len(), NODE), (answer.events.len(), EVENT), (answer.sessions.len(), SESSION)];
         let mut head = vec![0; 4];
         let mut next = at + HEAD;
@@ -32,7 +35,7 @@ impl Image {
         }
         head.resize(HEAD as usize, 0);
         // What they point to comes after them; how long they are is known.
-        let mut pointed = Self { at: next, bytes: Vec::new() };
+        let mut pointed = Self { at: next, bytes: Vec::new(), encoding };
         answer.nodes.iter().for_each(|node| head.extend(pointed.node(node)));
         answer.events.iter().for_each(|event| head.extend(pointed.event(event)));
         answer.sessions.iter().for_each(|session| head.extend(pointed.session(session)));
@@ -41,9 +44,9 @@ impl Image {
     }
 
     /// A descriptor that begins at the address. Without options.
-    pub(super) fn of_descriptor(declared: &Declared, at: u32) -> Vec<u8> {
+    pub(super) fn of_descriptor(declared: &Declared, at: u32, encoding: StringEncoding) -> Vec<u8> {
         const FIELDS: u32 = 8 * 8;
-        let mut pointed = Self { at: at + FIELDS, bytes: Vec::new() };
+        let mut pointed = Self { at: at + FIELDS, bytes: Vec::new(), encoding };
         let texts = [&declared.id, &declared.name, &declared.version, &declared.description];
         let mut head: Vec<u8> = texts.iter().flat_map(|text| pointed.text(text)).collect();
         let accepts: Vec<u8> = declared.accepts.iter().flat_map(|sub_type| pointed.text(sub_type)).collect();
@@ -70,7 +73,13 @@ impl Image {
     }
 
     fn text(&mut self, text: &str) -> [u8; 8] {
-        self.list(text.as_bytes(), text.len())
+        match self.encoding {
+            StringEncoding::UTF16 => {
+                let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+                self.list(&units, units.len() / 2)
+            }
+            StringEncoding::UTF8 | StringEncoding::CompactUTF16 => self.list(text.as_bytes(), text.len()),
+        }
     }
 
     fn indices(&mut self, indices: &[u32]) -> [u8; 8] {

@@ -8,7 +8,7 @@ pub(super) fn cases() -> Vec<Case> {
     [files(), imports(), features(), resources(), descriptions()]
         .into_iter()
         .flatten()
-        .chain([compile_bomb(), memory_bomb()])
+        .chain([compile_bomb(), memory_bomb(), image_bomb()])
         .collect()
 }
 
@@ -178,8 +178,20 @@ fn compile_bomb() -> Case {
         Guest { fields: &fields, ..hostile() }.bytes()
     });
     case.processor_seconds = Some(SECONDS);
-    case.limit = Duration::from_secs(SECONDS + 2);
+    // It may be given half a processor, or a fourth.
+    case.limit = Duration::from_secs(4 * SECONDS);
     case.most_memory = (2048 + 32) * 1024 * 1024;
+    case
+}
+
+/// Modules that are never used, with a byte in each page of their memories: a small file, and much to keep of it.
+fn image_bomb() -> Case {
+    let mut case = refused("initial-memory-of-a-byte-a-page", "bytes of machine code", || {
+        let bytes: String = (0..4096).map(|page| format!("(data (i32.const {}) \"x\")", page * 4096)).collect();
+        let module = section(1, &NoComponent::or_bytes_of(&format!("(module (memory 256) {bytes})"))?);
+        Ok([hostile().bytes()?, module.repeat(6)].concat())
+    });
+    case.most_memory = 512 * 1024 * 1024;
     case
 }
 
@@ -204,20 +216,23 @@ fn noise(length: usize) -> Vec<u8> {
     std::iter::repeat_with(next).take(length).collect()
 }
 
+/// A section of a component: its number, its length in sevens of bits, what is in it.
+fn section(number: u8, content: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![number];
+    let mut length = content.len();
+    while length >= 0x80 {
+        bytes.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    bytes.push(length as u8);
+    bytes.extend(content);
+    bytes
+}
+
 /// So many components, one in the other.
 fn nested(depth: usize) -> Vec<u8> {
-    (0..depth).fold(b"\0asm\x0d\0\x01\0".to_vec(), |inner, _| {
-        // A section of nested component: its number, its length in sevens of bits, the component.
-        let mut bytes = b"\0asm\x0d\0\x01\0\x04".to_vec();
-        let mut length = inner.len();
-        while length >= 0x80 {
-            bytes.push(length as u8 | 0x80);
-            length >>= 7;
-        }
-        bytes.push(length as u8);
-        bytes.extend(inner);
-        bytes
-    })
+    const HEADER: &[u8] = b"\0asm\x0d\0\x01\0";
+    (0..depth).fold(HEADER.to_vec(), |inner, _| [HEADER, &section(4, &inner)].concat())
 }
 
 /// Types each of which holds the one before twice.

@@ -1,5 +1,7 @@
 //! Components that answer well-formed nonsense: what the check of answers must find before anything is hashed.
 
+use wit_component::StringEncoding;
+
 use super::{Case, Category, Expect, Guest, Scalar, answer, attribute, event, hostile, nodes, object, session, text, wrong};
 use crate::answer::{Answer, Event, Node, Session};
 use crate::tahoe::Itype;
@@ -166,8 +168,10 @@ fn declarations() -> Vec<Case> {
 /// Odd, and allowed: what is stored must be what any other filter would have stored.
 fn harmless() -> Vec<Case> {
     let done = |name: &str, given, documents| answer(name, given, Expect::Done { documents });
+    let utf_16 = || Guest { answer: nodes([text("\u{e9}\u{1f600}")]), encoding: StringEncoding::UTF16, ..hostile() }.bytes();
     let spellings = ["x", " x", "x\n", "\u{2003}x\u{3000}", "\u{85}x\u{1f}"];
     vec![
+        Case::new("texts-in-utf-16", Expect::Done { documents: 1 }, utf_16),
         done("nothing-at-all", Answer::default(), 0),
         done("one-value-in-five-spellings", nodes(spellings.map(text)), 1),
         done("one-value-two-hundred-times", nodes((0..200).map(|_| text("x"))), 1),

@@ -1,5 +1,7 @@
 //! Components that are admitted, and attack while they are called: what a call computes, takes and hands over.
 
+use wit_component::StringEncoding;
+
 use super::{CONTRACT, Case, Duration, Expect, Guest, Scalar, attribute, hostile, nodes, parse, reject, session, text};
 use crate::answer::Answer;
 use crate::limits::Limits;
@@ -69,6 +71,11 @@ fn computing() -> Vec<Case> {
              (br_if 0 (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 100000)))) unreachable",
             Trap,
         ),
+        Case::new("function-name-to-demangle", Expect::Failed(Trap, ""), || {
+            let name = format!("_ZN{}E", "1a".repeat(20_000));
+            let fields = format!("(func $attack (@name \"{name}\") (result i32) unreachable)");
+            Guest { parse: "(call $attack)", fields: &fields, ..hostile() }.bytes()
+        }),
         with_fields(
             "escapes-in-a-function-name",
             "(call $attack)",
@@ -200,6 +207,10 @@ fn breaking_the_convention() -> Vec<Case> {
             Trap,
         ),
         ends("text-that-is-no-utf-8", &utf8(0x00ff_ffff), Trap),
+        Case::new("lone-surrogate-in-utf-16", Expect::Failed(Trap, ""), || {
+            let body = format!("(i32.store (i32.const 600) (i32.const 0xd800)) {}", reject("(i32.const 600)", "(i32.const 1)"));
+            Guest { parse: &body, encoding: StringEncoding::UTF16, ..hostile() }.bytes()
+        }),
         // U+D800 as three bytes, and a slash in two.
         ends("lone-surrogate", &utf8(0x0080_a0ed), Trap),
         ends("overlong-slash", &utf8(0x0000_afc0), Trap),
