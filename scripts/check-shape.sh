@@ -28,8 +28,10 @@ done
 declare -A may_use=(
     [json]="" [tahoe]="json" [answer]="descriptor json limits tahoe" [descriptor]="tahoe" [verdict]="answer"
     [sandbox]="answer descriptor limits tahoe verdict" [store]="descriptor json tahoe verdict answer limits"
-    [worker]="answer descriptor limits sandbox tahoe verdict" [pipeline]="answer sandbox store tahoe terminal verdict worker" [ingest]="descriptor json store tahoe terminal" [limits]="" [terminal]="" [exit]="" [file]=""
+    [worker]="answer descriptor limits sandbox tahoe verdict" [pipeline]="answer descriptor sandbox store tahoe terminal verdict worker" [ingest]="descriptor json store tahoe terminal" [limits]="" [terminal]="" [exit]="" [file]=""
     [lock]="file limits tahoe terminal worker" [cli]="config ingest worker verdict" [config]="file store" [author]=""
+    # The suite goes the whole way.
+    [selftest]="answer descriptor limits pipeline sandbox store tahoe verdict worker"
 )
 for module in "${!may_use[@]}"; do
     files=(runtime/src/"$module".rs runtime/src/"$module"/)

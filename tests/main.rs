@@ -18,7 +18,13 @@ mod contract;
 /// Killed at any moment, restarted, run by many.
 mod dead_letters;
 mod dense;
+/// The same record, the same answer, whatever was before.
+mod determinism;
 mod durability;
+/// How much an archive may grow by one record.
+mod expansion;
+/// Random components, random answers.
+mod fuzz;
 /// Every golden case through the binary.
 mod goldens;
 /// Packed files, folders, mailboxes, long feeds.
@@ -30,6 +36,8 @@ mod model;
 /// The same through MongoDB.
 mod mongodb;
 mod mutations;
+/// Many hostile filters beside good ones.
+mod neighbours;
 /// Organisations that share an archive.
 mod organisations;
 /// Archives that the original left.
@@ -42,6 +50,8 @@ mod output;
 mod readme;
 /// Options that nobody may see.
 mod secrets;
+/// The hostile suite of the binary, and that it can fail.
+mod selftest;
 /// Runtimes that share an archive, and are killed.
 mod sharing;
 /// What is known of a value.

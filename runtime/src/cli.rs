@@ -59,6 +59,9 @@ pub enum Command {
     /// Writes down what filters are, for runs with --lock to enforce. If that is written down already, says what
     /// changed.
     Lock(LockArgs),
+    /// Attacks this build with hostile components, and shows whether each was stopped where it should be, at the cost of
+    /// nobody else. Exit code 1 if one was not.
+    Selftest(SelftestArgs),
     /// What the program starts itself for, to compile components and to call them.
     #[command(hide = true)]
     Child {
@@ -356,6 +359,23 @@ pub struct LockArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// The hostile suite.
+#[derive(Debug, Args)]
+pub struct SelftestArgs {
+    /// Attack with these components too: passes whatever they do, as long as the host keeps its promises.
+    #[arg(long, value_name = "F.wasm", num_args = 1..)]
+    pub with: Vec<PathBuf>,
+    /// Only these cases.
+    #[arg(long, value_name = "CASE", num_args = 1..)]
+    pub only: Vec<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// What the program starts itself for: run the last one here, and print its row.
+    #[arg(long, hide = true)]
+    pub here: bool,
 }
 
 /// Building.

@@ -8,10 +8,10 @@
 //!            store.commit ◀── tahoe::Graph, documents by hash ◀── answer::build ◀── Checked
 //! ```
 //!
-//! Dependencies point one way: `cmd` to `pipeline`, `ingest` and `author`; `pipeline` to `worker`, `answer` and `store`;
-//! `worker` to `sandbox`; those to `tahoe` and the leaves `verdict`, `descriptor`, `limits`, `json`, `file`, `terminal`,
-//! `exit`. `sandbox` and `store` do not know each other. `lock` compares what a `worker` has loaded with what an operator
-//! agreed to.
+//! Dependencies point one way: `cmd` to `pipeline`, `ingest`, `author` and `selftest`, which attacks the whole way; `pipeline`
+//! to `worker`, `answer` and `store`; `worker` to `sandbox`; those to `tahoe` and the leaves `verdict`, `descriptor`, `limits`,
+//! `json`, `file`, `terminal`, `exit`. `sandbox` and `store` do not know each other. `lock` compares what a `worker` has loaded
+//! with what an operator agreed to.
 
 pub mod answer;
 pub mod author;
@@ -27,6 +27,7 @@ pub mod limits;
 pub mod lock;
 pub mod pipeline;
 pub mod sandbox;
+pub mod selftest;
 pub mod store;
 pub mod tahoe;
 pub mod terminal;

@@ -185,6 +185,9 @@ impl Limits {
     pub const INPUT_BYTES: u64 = 15 * MIB;
     /// The largest component of any profile, in bytes: no more is read.
     pub const COMPONENT_BYTES: u64 = Profile::Wasi.component_bytes();
+    /// Bytes of machine code, for a component of so many bytes. Ordinary ones make three times as much of it. But the engine
+    /// writes out initial memory by pages, and a page takes nine bytes in a component.
+    pub const CODE_BYTES: Budget = Budget::per_byte(16 * MIB, 8);
 
     /// Bytes of memory, and bytes handed over, that no override allows for the largest input: what the processes that
     /// call filters have room for.

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use super::{UsageError, options};
 use crate::config::{Config, Setting};
 use crate::limits::Limits;
-use crate::pipeline::Member;
+use crate::pipeline::{Member, clash};
 use crate::sandbox::Refusal;
 use crate::worker::{self, Cache, Filter, Launcher};
 
@@ -76,13 +76,7 @@ pub(super) fn load_unset(launcher: &Launcher, config: &Config) -> anyhow::Result
         let mut filter = admit(launcher, &bytes, None).with_context(refused)?;
         let descriptor = filter.descriptor();
         for (other_path, other) in &loaded {
-            let same = if other.descriptor().id == descriptor.id {
-                format!("id {}", descriptor.id)
-            } else if other.descriptor().name == descriptor.name {
-                format!("name {}", descriptor.name)
-            } else {
-                continue;
-            };
+            let Some(same) = clash(other.descriptor(), descriptor) else { continue };
             bail!(
                 "two filters have the {same}: {} and {}; marks and options would mix them up",
                 other_path.display(),

@@ -13,6 +13,7 @@ mod lock;
 mod options;
 mod retry;
 mod run;
+mod selftest;
 mod show;
 mod status;
 mod store_check;
@@ -54,6 +55,7 @@ pub fn main(cli: Cli) -> Exit {
         },
         Some(Command::Inspect(args)) => inspect::run(args),
         Some(Command::Lock(args)) => lock::run(args),
+        Some(Command::Selftest(args)) => selftest::run_suite(args),
         Some(Command::Child { role }) => worker::serve(*role).map(|()| Exit::Complete).map_err(Into::into),
         Some(Command::Build(args)) => build::run(args),
     };

@@ -21,6 +21,7 @@ pub use counters::{Counters, Imbalance};
 pub use patience::Patience;
 pub use run::{FilterSummary, Run, RunError, Settings};
 
+use crate::descriptor::Descriptor;
 use crate::store::FilterRef;
 use crate::tahoe::Hash;
 use crate::worker::Filter;
@@ -49,5 +50,17 @@ impl Member {
             accepts: descriptor.accepts.clone(),
         };
         Self { filter, reference }
+    }
+}
+
+/// What two filters of one run must not have in common, if they have it: marks and options would mix them up.
+#[must_use]
+pub fn clash(one: &Descriptor, other: &Descriptor) -> Option<String> {
+    if one.id == other.id {
+        Some(format!("id {}", one.id))
+    } else if one.name == other.name {
+        Some(format!("name {}", one.name))
+    } else {
+        None
     }
 }

@@ -109,6 +109,10 @@ pub fn compile(bytes: &[u8]) -> Result<Compiled, Refusal> {
     check_resources(&component, &profile.limits())?;
     v0_1_0::link(&engine, &component, profile).map_err(invalid)?;
     let artifact = component.serialize().map_err(|error| Refusal::Host(format!("{error:#}")))?;
+    let (found, most) = (artifact.len() as u64, Limits::CODE_BYTES.of(bytes.len() as u64));
+    if found > most {
+        return Err(Refusal::Compilation(format!("makes {found} bytes of machine code of it, at most {most}")));
+    }
     Ok(Compiled { artifact, imports })
 }
 

@@ -96,7 +96,8 @@ pub(super) fn new_engine(calls: Option<u16>) -> wasmtime::Result<Engine> {
     };
     let mut config = Config::new();
     let mut costs = OperatorCost::default();
-    // Growing is host work, and the engine charges nothing for it by default.
+    // Growing is host work, by nothing too, and the engine charges as if it were an addition.
+    (costs.MemoryGrow, costs.TableGrow) = (255, 255);
     costs.variable.memory_grow_per_page = 255;
     config
         .allocation_strategy(strategy)

@@ -49,8 +49,11 @@ pub(super) fn confine(role: Role) -> io::Result<()> {
     }
     for (resource, limit) in limits {
         // Never above what the parent has.
-        let (_, hard) = getrlimit(resource)?;
-        setrlimit(resource, limit.min(hard), limit.min(hard))?;
+        let (_, most) = getrlimit(resource)?;
+        // At the hard limit of processor time the kernel kills, as it does when memory is short; at the soft one it says why.
+        let further = u64::from(resource == Resource::RLIMIT_CPU);
+        let hard = limit.saturating_add(further).min(most);
+        setrlimit(resource, limit.min(hard.saturating_sub(further)), hard)?;
     }
     #[cfg(target_os = "linux")]
     linux::confine(role)?;

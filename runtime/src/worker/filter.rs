@@ -18,8 +18,6 @@ use crate::verdict::Failure;
 
 /// The most bytes of anything that is neither machine code nor an answer.
 const MOST: u64 = 16 * 1024 * 1024;
-/// The most bytes of machine code.
-const MOST_CODE: u64 = 1 << 30;
 
 /// An admitted filter: compiled, described, with its settings. Only [`load()`] makes one.
 pub struct Filter {
@@ -87,7 +85,7 @@ fn compile(launcher: &Launcher, bytes: &[u8]) -> Result<Compiled, Refusal> {
         // As many seconds as it may compute, and some to be scheduled in.
         process.wait_for(Duration::from_secs(2 * COMPILING_SECONDS))?;
         let result: Result<Vec<String>, Refusal> = process.receive(MOST)?;
-        Ok(result.map(|imports| (imports, process.receive_bytes(MOST_CODE))))
+        Ok(result.map(|imports| (imports, process.receive_bytes(Limits::CODE_BYTES.of(bytes.len() as u64)))))
     };
     let (imports, artifact) = match exchange(&mut process) {
         Ok(result) => result?,

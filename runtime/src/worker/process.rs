@@ -130,6 +130,7 @@ impl Process {
         };
         match status.signal() {
             Some(libc::SIGKILL) => "was killed (out of memory?)".to_owned(),
+            Some(libc::SIGABRT) => "aborted (out of the memory that it may have?)".to_owned(),
             Some(libc::SIGXCPU) => "took more processor time than allowed".to_owned(),
             Some(signal) => format!("died of signal {signal}"),
             None => format!("ended with {status}"),

@@ -97,6 +97,8 @@ fn invalid(what: &str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::descriptor::Declared;
+    use crate::verdict::{Called, Failure, Outcome};
 
     #[test]
     fn what_is_sent_is_received_and_the_end_is_seen() {
@@ -124,5 +126,39 @@ mod tests {
         // Values: a list that promises more than there is, and one with something behind it.
         assert!(decode::<Vec<u64>>(&[0xff, 0xff, 0xff, 0xff, 0x0f, 1]).is_err());
         assert!(decode::<u8>(&[1, 2]).is_err());
+    }
+
+    /// A call's outcome with something of everything.
+    fn called() -> Called {
+        serde_json::from_value(serde_json::json!({
+            "outcome": {"Answered": {
+                "nodes": [
+                    {"attribute": {"sub_type": "text", "value": {"text": "value"}}},
+                    {"object": {"sub_type": "object", "children": [0, 0, 0, 0, 0]}},
+                ],
+                "events": [],
+                "sessions": [],
+            }},
+            "report": {"fuel": 1, "memory": 2, "output": 3, "log": [{"level": "info", "message": "said"}], "log_dropped": 0},
+        }))
+        .unwrap()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_child_sends_is_a_value_or_an_error(
+            at in 0_usize..200, new in proptest::collection::vec(proptest::num::u8::ANY, 0..12), keep in 0_usize..200,
+        ) {
+            let mut bytes = postcard::to_stdvec(&called()).unwrap();
+            let at = at % bytes.len();
+            let end = (at + keep).min(bytes.len());
+            bytes.splice(at..end, new.iter().copied());
+            // What decodes is as large as what was sent, whatever lengths it claims.
+            if let Ok(Called { outcome: Outcome::Answered(answer), .. }) = decode::<Called>(&bytes) {
+                proptest::prop_assert!(answer.nodes.len() <= bytes.len());
+            }
+            let _ = decode::<Result<Declared, Failure>>(&new);
+            let _ = decode::<Called>(&new);
+        }
     }
 }
