@@ -175,16 +175,19 @@ mod tests {
     }
 
     #[test]
-    fn tables_of_version_1_get_what_they_lack_and_keep_what_they_have() {
-        let scratch = Scratch::with(2);
-        let before = exported(&scratch.store);
-        let file = Connection::open(scratch.path()).unwrap();
-        file.execute_batch("DROP TABLE health; PRAGMA user_version = 1").unwrap();
-        let again = scratch.another();
-        assert_eq!(exported(&again), before);
-        again.register(&filter(FILTER, &["cowrie"])).unwrap();
-        assert_eq!((again.claim(FILTER, ALL).unwrap().len(), again.status().unwrap().len()), (2, 1));
-        assert_eq!(scratch.query::<i64>("PRAGMA user_version"), 2);
+    fn tables_of_earlier_versions_get_what_they_lack_and_keep_what_they_have() {
+        for older in ["DROP TABLE health; PRAGMA user_version = 1", "PRAGMA user_version = 2"] {
+            let scratch = Scratch::with(2);
+            let before = exported(&scratch.store);
+            let file = Connection::open(scratch.path()).unwrap();
+            file.execute_batch(&format!("ALTER TABLE dead_letter DROP COLUMN engine; {older}")).unwrap();
+            let again = scratch.another();
+            assert_eq!(exported(&again), before);
+            again.register(&filter(FILTER, &["cowrie"])).unwrap();
+            assert_eq!((again.claim(FILTER, ALL).unwrap().len(), again.status().unwrap().len()), (2, 1));
+            assert!(again.dead_letters().unwrap().is_empty());
+            assert_eq!(scratch.query::<i64>("PRAGMA user_version"), 3);
+        }
     }
 
     #[test]
