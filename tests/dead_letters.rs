@@ -38,7 +38,7 @@ fn both(name: &str, test: impl Fn(&Archive)) {
 
 fn tally(archive: &Archive) -> [u64; 5] {
     let status = runtime(["status", "--json", "--store", &archive.store()]).expect(0).json();
-    let tally = &status["filters"][0]["store"];
+    let tally = &status["filters"][0];
     ["accepted", "pending", "done", "rejected", "failed"].map(|count| tally[count].as_u64().unwrap_or_else(|| panic!("{status}")))
 }
 
