@@ -64,8 +64,8 @@ impl Case {
             limit: Duration::from_millis(Limits::PURE.wall_clock_ms.constant),
             // A guest's 64 MiB, and the engine.
             most_memory: 128 * 1024 * 1024,
-            // Four times what it takes for most of them.
-            most_host_memory: 64 * 1024 * 1024,
+            // Four times what it takes for most of them, and a component, which is read whole.
+            most_host_memory: Limits::COMPONENT_BYTES + 64 * 1024 * 1024,
             processor_seconds: None,
             build: Box::new(build),
         }
