@@ -113,7 +113,7 @@ fn a_filter_that_fails_to_describe_itself_is_refused() {
     let archive = archive();
     // The start function runs when the component is instantiated: on the fuel of setup.
     let looping = guest::Guest { fields: "(func $start (loop (br 0))) (start $start)", ..guest::Guest::default() };
-    let looping = archive.file("start.wasm", looping.bytes());
+    let looping = archive.file("start.wasm", looping.bytes().unwrap());
     refused(&archive, &[looping], 1, &["start.wasm", "fuel"]);
     let nameless = guest::file(&archive, 5, "No Name", "unreachable");
     refused(&archive, &[nameless], 1, &["descriptor", "name"]);

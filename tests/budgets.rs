@@ -10,7 +10,7 @@ use tahoe_runtime::verdict::{Called, Failure, FailureKind, Outcome};
 use crate::support::guest::{EMPTY_ANSWER, Guest};
 
 fn load_with(guest: &Guest<'_>, limits: Limits) -> Result<Program, Refusal> {
-    let compiled = compile(&guest.bytes())?;
+    let compiled = compile(&guest.bytes().unwrap())?;
     let program = Arc::new(Sandbox::new(1).unwrap()).program(compiled.artifact.into(), Profile::Pure, limits)?;
     program.describe().map_err(Refusal::Describe)?;
     Ok(program)

@@ -8,11 +8,11 @@ use serde_json::Value;
 use tahoe_runtime::answer::{Answer, Node};
 use tahoe_runtime::limits::Limits;
 use tahoe_runtime::sandbox::{self, Options, Record};
-use tahoe_runtime::selftest::Guest;
 use tahoe_runtime::tahoe::{RawDocument, Scalar};
 use tahoe_runtime::verdict::Called;
 use tahoe_runtime::worker::{self, Filter, Launcher, Worker};
 
+use crate::support::guest::Guest;
 use crate::support::{Archive, filter, fixture, root};
 
 fn launcher() -> Launcher {

@@ -6,30 +6,17 @@ use std::path::Path;
 
 use serde_json::json;
 use tahoe_runtime::answer::{Answer, Event, Node, Rules, Session, build, check};
-use tahoe_runtime::descriptor::{Declared, Descriptor, Emits};
+
 use tahoe_runtime::limits::{Budget, Limits};
 use tahoe_runtime::store::{self, ClaimSize, FilterRef, NewRecord, Settled, Verdict};
-use tahoe_runtime::tahoe::{Category, Hash, Itype, RawDocument, Scalar};
+use tahoe_runtime::tahoe::{Category, Hash, RawDocument, Scalar};
 use tahoe_runtime::verdict::Report;
 
-use crate::support::root;
+use crate::support::{emits, root};
 
 /// What `docs/operating.md` says that a record may cost the archive, per filter: so much, and so many times its own size.
 const CONSTANT: u64 = 1024 * 1024;
 const FACTOR: u64 = 160;
-
-fn emits() -> Emits {
-    let declared = Declared {
-        id: "00000000-0000-4000-8000-000000000001".into(),
-        name: "test".into(),
-        version: "1.0.0".into(),
-        accepts: vec!["t".into()],
-        emits: [Itype::Attribute, Itype::Object, Itype::Event, Itype::Session].map(|itype| (itype, "*".to_owned())).into(),
-        asserts: Category::ALL.to_vec(),
-        ..Declared::default()
-    };
-    Descriptor::check(declared).unwrap().emits
-}
 
 /// A sub-type as long as one may be.
 const LONG: &str = "sub_type_as_long_as_one_may_be__sub_type_as_long_as_one_may_be__sub_type_as_long_as_one_may_be__sub_type_as_long_as_one_may_be__";

@@ -10,15 +10,15 @@ use std::time::{Instant, SystemTime};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tahoe_runtime::answer::{Answer, Event, Node, Rules, Session, build, check};
-use tahoe_runtime::descriptor::{Declared, Descriptor, Emits, OptionSpec};
+use tahoe_runtime::descriptor::{Declared, Descriptor, OptionSpec};
 use tahoe_runtime::limits::Limits;
 use tahoe_runtime::sandbox::{Record, Refusal};
-use tahoe_runtime::selftest::Guest;
 use tahoe_runtime::tahoe::{Body, Category, Graph, Itype, Scalar};
 use tahoe_runtime::verdict::{FailureKind, Outcome};
 use tahoe_runtime::worker::{self, Launcher, Worker};
 
-use crate::support::filter;
+use crate::support::guest::Guest;
+use crate::support::{emits, filter};
 
 /// So many cases, from a seed that is said.
 fn cases(cases: u32) -> TestRunner {
@@ -219,19 +219,6 @@ fn tamed(mut answer: Answer) -> Answer {
         within(&mut session.key, nodes);
     }
     answer
-}
-
-fn emits() -> Emits {
-    let declared = Declared {
-        id: "00000000-0000-4000-8000-000000000001".into(),
-        name: "test".into(),
-        version: "1.0.0".into(),
-        accepts: vec!["t".into()],
-        emits: [Itype::Attribute, Itype::Object, Itype::Event, Itype::Session].map(|itype| (itype, "*".to_owned())).into(),
-        asserts: Category::ALL.to_vec(),
-        ..Declared::default()
-    };
-    Descriptor::check(declared).unwrap().emits
 }
 
 /// Entries of the `_ref` of all documents, and of the raw record's.

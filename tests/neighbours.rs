@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::support::guest::Guest;
 use crate::support::{Archive, Ended, filter, traffic::cowrie};
-use tahoe_runtime::selftest::Guest;
 
 /// Attacks on one record of 64, chosen by its bytes, and does well on the others: it is not stopped, and attacks to the end.
 fn now_and_then(attack: &str) -> String {

@@ -40,7 +40,7 @@ fn lookup_with(archive: &Archive, token: Setting<'_>, parse: &str) -> PathBuf {
         fields: r#"(data (i32.const 32) "token") (data (i32.const 48) "note")"#,
         ..Guest::default()
     };
-    archive.file("lookup.wasm", guest.bytes())
+    archive.file("lookup.wasm", guest.bytes().unwrap())
 }
 
 fn lookup(archive: &Archive, parse: &str) -> PathBuf {
@@ -166,13 +166,13 @@ fn variables_that_mean_nothing_or_two_things_are_told() {
     hides(&typo, SECRET);
     let second = Guest { number: 8, name: "look", options: &[Setting { key: "up_token", ..TOKEN }], ..Guest::default() };
     let [first] = filters;
-    let filters = [first, archive.file("look.wasm", second.bytes())];
+    let filters = [first, archive.file("look.wasm", second.bytes().unwrap())];
     archive.run(&filters, &[]).expect(0);
     let both = archive.run_command(&filters, &[]).env("RUNTIME_OPTION_LOOK_UP_TOKEN", SECRET).output().unwrap();
     Ended::from(both).expect(0);
     let second = Guest { number: 8, name: "lookup_x", options: &[Setting { key: "y", ..TOKEN }], ..Guest::default() };
     let third = Guest { number: 7, name: "lookup", options: &[Setting { key: "x_y", ..TOKEN }], ..Guest::default() };
-    let filters = [archive.file("second.wasm", second.bytes()), archive.file("third.wasm", third.bytes())];
+    let filters = [archive.file("second.wasm", second.bytes().unwrap()), archive.file("third.wasm", third.bytes().unwrap())];
     let both = ended(archive.run_command(&filters, &[]).env("RUNTIME_OPTION_LOOKUP_X_Y", SECRET)).expect(2);
     assert!(both.err.contains("could be meant for lookup_x.y and for lookup.x_y"), "{}", both.err);
     hides(&both, SECRET);

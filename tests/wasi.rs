@@ -56,7 +56,7 @@ const SAY: &str = r#"
 /// A component that does this and then answers with what it said.
 fn component(body: &str) -> Vec<u8> {
     let parse = format!("{body} (i32.const 512)");
-    Guest { imports: IMPORTS, parse: &parse, fields: SAY, wit: WIT, ..Guest::default() }.bytes()
+    Guest { imports: IMPORTS, parse: &parse, fields: SAY, wit: WIT, ..Guest::default() }.bytes().unwrap()
 }
 
 fn ours() -> Launcher {
@@ -169,7 +169,7 @@ fn output_goes_to_the_log_cut_and_counted() {
     let fields = format!("{SAY} (global $out (mut i32) (i32.const 0))");
     let component = |parse: &str| {
         let parse = format!("{parse} (i32.const 512)");
-        load(&Guest { imports: IMPORTS, parse: &parse, fields: &fields, wit: WIT, ..Guest::default() }.bytes())
+        load(&Guest { imports: IMPORTS, parse: &parse, fields: &fields, wit: WIT, ..Guest::default() }.bytes().unwrap())
     };
     let called = Worker::new(ours()).call_one(&component(&lines), RECORD);
     assert_eq!(said(&called), [0], "every write is accepted");
@@ -201,7 +201,7 @@ fn handles_and_random_bytes_are_bounded() {
     // Into the same place again and again, so that memory is not what it lacks.
     let thirst =
         Guest { imports: IMPORTS, parse: thirst, fields: SAY, realloc: "(i32.const 65536)", wit: WIT, ..Guest::default() };
-    match Worker::new(ours()).call_one(&load(&thirst.bytes()), RECORD).outcome {
+    match Worker::new(ours()).call_one(&load(&thirst.bytes().unwrap()), RECORD).outcome {
         Outcome::Failed(failure) => assert_eq!(failure.message, "random bytes: 66000 asked for, at most 65536"),
         other => panic!("{other:?}"),
     }
@@ -245,7 +245,7 @@ fn as_many_instances_as_a_language_needs_are_granted_and_no_more() {
 fn what_a_guest_does_wrong_while_its_instance_is_made_is_its_own_fault() {
     let fields = "(start $begin) (func $begin (call $block (i32.const 77)))";
     let guest = Guest { imports: IMPORTS, fields, wit: WIT, ..Guest::default() };
-    match worker::load(&ours(), None, &guest.bytes(), None).map(|_| ()) {
+    match worker::load(&ours(), None, &guest.bytes().unwrap(), None).map(|_| ()) {
         Err(Refusal::Describe(failure)) => assert_eq!(failure.kind, FailureKind::Trap, "{failure:?}"),
         other => panic!("{other:?}"),
     }
@@ -285,11 +285,11 @@ fn inspect_shows_the_profile_which_what_is_imported_decides() {
     let (shown, json) = inspect("wasi.wasm", &padded(component(CLOCK_AND_RANDOM), 20 * mib), 0);
     assert!(shown.contains("profile      wasi: "), "{shown}");
     assert_eq!((&json["profile"], &json["limits"]["instances"]), (&"wasi".into(), &128.into()));
-    let (shown, json) = inspect("pure.wasm", &Guest::default().bytes(), 0);
+    let (shown, json) = inspect("pure.wasm", &Guest::default().bytes().unwrap(), 0);
     assert!(shown.contains("profile      pure: "), "{shown}");
     assert_eq!(json["profile"], "pure");
     // What needs no runtime inside has no reason to be that large.
-    let (shown, _) = inspect("large.wasm", &padded(Guest::default().bytes(), 9 * mib), 1);
+    let (shown, _) = inspect("large.wasm", &padded(Guest::default().bytes().unwrap(), 9 * mib), 1);
     assert!(shown.contains("a component of profile pure is at most 8388608"), "{shown}");
     let (shown, _) = inspect("huge.wasm", &padded(component(CLOCK_AND_RANDOM), 64 * mib), 1);
     assert!(shown.contains("a component of profile wasi is at most 67108864"), "{shown}");
@@ -304,7 +304,7 @@ fn what_has_no_stub_is_refused_by_name_with_the_way_out() {
              package {package}@{version} {{ interface {interface} {{ use-it: func(); }} }}"
         );
         let imports = format!(r#"(import "{import}@{version}" "use-it" (func))"#);
-        let component = Guest { imports: &imports, wit: &wit, ..Guest::default() }.bytes();
+        let component = Guest { imports: &imports, wit: &wit, ..Guest::default() }.bytes().unwrap();
         match worker::load(&ours(), None, &component, None) {
             Err(refusal @ Refusal::Import(_)) => {
                 let text = refusal.to_string();

@@ -9,6 +9,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tahoe_runtime::descriptor::{Declared, Descriptor, Emits};
+use tahoe_runtime::tahoe::{Category, Itype};
 
 /// The repository.
 pub(crate) fn root() -> PathBuf {
@@ -152,4 +154,18 @@ impl Archive {
     pub(crate) fn documents(&self) -> Vec<Value> {
         self.export().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
+}
+
+/// What a filter emits that may make anything.
+pub(crate) fn emits() -> Emits {
+    let declared = Declared {
+        id: "00000000-0000-4000-8000-000000000001".into(),
+        name: "test".into(),
+        version: "1.0.0".into(),
+        accepts: vec!["t".into()],
+        emits: [Itype::Attribute, Itype::Object, Itype::Event, Itype::Session].map(|itype| (itype, "*".to_owned())).into(),
+        asserts: Category::ALL.to_vec(),
+        ..Declared::default()
+    };
+    Descriptor::check(declared).unwrap().emits
 }

@@ -6,8 +6,9 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::call::{Record, finish, run};
-use super::compile::{Refusal, check_resources};
+use super::compile::{MAX_REFUSAL, Refusal, check_resources};
 use super::engine::{SLOT_BYTES, Sandbox};
+use super::failure::cut;
 use super::options::Options;
 use super::v0_1_0;
 use super::wasi::World;
@@ -42,7 +43,14 @@ impl Sandbox {
             Profile::Pure => self.pooled(),
             Profile::Wasi => self.on_demand(),
         };
-        let component = load(engine, &artifact).map_err(|error| Refusal::Host(format!("{error:#}")))?;
+        let component = load(engine, &artifact).map_err(|error| {
+            let reason = format!("{error:#}");
+            // What fits no slot of the pool, such as a component of too many instances, is at fault itself.
+            match load(self.on_demand(), &artifact) {
+                Ok(_) => Refusal::Invalid(cut(&reason, MAX_REFUSAL)),
+                Err(_) => Refusal::Host(reason),
+            }
+        })?;
         check_resources(&component, &limits)?;
         let linked = v0_1_0::link(engine, &component, profile).map_err(|error| Refusal::Host(format!("{error:#}")))?;
         let code = match profile {

@@ -7,7 +7,7 @@ use wit_parser::Resolve;
 
 use super::image::Image;
 use crate::answer::Answer;
-use crate::descriptor::Declared;
+use crate::descriptor::{Declared, OptionSpec};
 use crate::sandbox::CONTRACT;
 use crate::tahoe::{Category, Itype};
 
@@ -37,6 +37,8 @@ pub struct Guest<'a> {
     pub emits: &'a [(Itype, &'a str)],
     /// The categories that it declares.
     pub asserts: &'a [Category],
+    /// Its options.
+    pub options: &'a [Setting<'a>],
     /// Imports, before everything else.
     pub imports: &'a str,
     /// The body of `describe`, which returns a pointer; if empty, to the descriptor.
@@ -48,10 +50,31 @@ pub struct Guest<'a> {
     pub realloc: &'a str,
     /// Whatever else the module has.
     pub fields: &'a str,
+    /// WIT packages, the first with a world `guest`, if it imports more than the contract's interfaces.
+    pub wit: &'a str,
     /// How its texts are written: UTF-8 or UTF-16.
     pub encoding: StringEncoding,
     /// An answer that lies ready at [`Guest::ANSWER`].
     pub answer: Answer,
+}
+
+/// An option of a filter; its default is the first value that is allowed, or nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// Its name.
+    pub key: &'a str,
+    /// Its values; any, if empty.
+    pub allowed: &'a [&'a str],
+    /// Whether nobody may see it.
+    pub secret: bool,
+}
+
+impl Setting<'_> {
+    fn declared(&self) -> OptionSpec {
+        let allowed: Vec<String> = self.allowed.iter().map(|&value| value.to_owned()).collect();
+        let (key, description) = (self.key.to_owned(), "A setting.".to_owned());
+        OptionSpec { key, description, default: allowed.first().cloned().unwrap_or_default(), allowed, secret: self.secret }
+    }
 }
 
 impl Default for Guest<'_> {
@@ -62,11 +85,13 @@ impl Default for Guest<'_> {
             accepts: &["cowrie", "sighting"],
             emits: &[(Itype::Attribute, "*"), (Itype::Object, "*"), (Itype::Event, "*"), (Itype::Session, "*")],
             asserts: &[Category::Unknown, Category::Malicious],
+            options: &[],
             imports: "",
             describe: "",
             parse: "",
             realloc: BUMP,
             fields: "",
+            wit: "",
             encoding: StringEncoding::UTF8,
             answer: Answer::default(),
         }
@@ -103,7 +128,12 @@ impl Guest<'_> {
         let mut encode = || {
             let mut resolve = Resolve::default();
             let package = resolve.push_str("tahoe.wit", WIT)?;
-            let world = resolve.select_world(&[package], Some("tahoe-filter"))?;
+            let world = if self.wit.is_empty() {
+                resolve.select_world(&[package], Some("tahoe-filter"))?
+            } else {
+                let package = resolve.push_str("guest.wit", self.wit)?;
+                resolve.select_world(&[package], Some("guest"))?
+            };
             embed_component_metadata(&mut bytes, &resolve, world, self.encoding)?;
             ComponentEncoder::default().validate(true).module(&bytes)?.encode()
         };
@@ -146,7 +176,7 @@ impl Guest<'_> {
             accepts: self.accepts.iter().map(|&sub_type| sub_type.to_owned()).collect(),
             emits: self.emits.iter().map(|(itype, sub_type)| (*itype, (*sub_type).to_owned())).collect(),
             asserts: self.asserts.to_vec(),
-            ..Declared::default()
+            options: self.options.iter().map(Setting::declared).collect(),
         }
     }
 }

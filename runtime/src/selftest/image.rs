@@ -3,7 +3,7 @@
 use wit_component::StringEncoding;
 
 use crate::answer::{Answer, Event, Node, Session};
-use crate::descriptor::Declared;
+use crate::descriptor::{Declared, OptionSpec};
 use crate::tahoe::{Category, Itype, Scalar};
 
 /// Bytes of the result of `parse`, up to the first node.
@@ -43,7 +43,7 @@ impl Image {
         head
     }
 
-    /// A descriptor that begins at the address. Without options.
+    /// A descriptor that begins at the address.
     pub(super) fn of_descriptor(declared: &Declared, at: u32, encoding: StringEncoding) -> Vec<u8> {
         const FIELDS: u32 = 8 * 8;
         let mut pointed = Self { at: at + FIELDS, bytes: Vec::new(), encoding };
@@ -51,7 +51,8 @@ impl Image {
         let mut head: Vec<u8> = texts.iter().flat_map(|text| pointed.text(text)).collect();
         let accepts: Vec<u8> = declared.accepts.iter().flat_map(|sub_type| pointed.text(sub_type)).collect();
         head.extend(pointed.list(&accepts, declared.accepts.len()));
-        head.extend(pair(0, 0));
+        let options: Vec<u8> = declared.options.iter().flat_map(|option| pointed.option(option)).collect();
+        head.extend(pointed.list(&options, declared.options.len()));
         let emits: Vec<u8> = declared
             .emits
             .iter()
@@ -80,6 +81,13 @@ impl Image {
             }
             StringEncoding::UTF8 | StringEncoding::CompactUTF16 => self.list(text.as_bytes(), text.len()),
         }
+    }
+
+    fn option(&mut self, option: &OptionSpec) -> Vec<u8> {
+        let texts = [&option.key, &option.description, &option.default].map(|text| self.text(text));
+        let allowed: Vec<u8> = option.allowed.iter().flat_map(|value| self.text(value)).collect();
+        let allowed = self.list(&allowed, option.allowed.len());
+        [texts.concat(), allowed.to_vec(), vec![u8::from(option.secret), 0, 0, 0]].concat()
     }
 
     fn indices(&mut self, indices: &[u32]) -> [u8; 8] {

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::component::{Guest, NoComponent};
+pub use self::component::{Guest, NoComponent, Setting};
 pub use self::run::run;
 use crate::limits::Limits;
 use crate::verdict::FailureKind;

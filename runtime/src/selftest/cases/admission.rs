@@ -114,7 +114,12 @@ fn resources() -> Vec<Case> {
         ),
         // With the two pages that it has anyway a page too much; each alone would be within the budget.
         declares("declares-two-memories-beyond-one-budget", "bytes of memory", "(memory 1023)"),
-        hollow("declares-many-instances", "", &format!("(core module $m) {}", "(core instance (instantiate $m))".repeat(900))),
+        refused("declares-many-instances", "core module instances", || {
+            // Of a second module, the first being its own: a list of so many, each of module 1 and without arguments.
+            let module = section(1, &NoComponent::or_bytes_of("(module)")?);
+            let instances = section(2, &[&[100][..], &[0, 1, 0].repeat(100)].concat());
+            Ok([hostile().bytes()?, module, instances].concat())
+        }),
     ]
 }
 
