@@ -48,6 +48,59 @@ fn the_commands_of_the_operators_page_run_as_they_stand() {
 }
 
 #[test]
+fn the_commands_of_the_page_on_security_run_as_they_stand() {
+    shows(&run(&page("docs/security.md")), &["wasmtime 48", "admitted     yes", "5 of 5 pass", "2 of 2 pass"]);
+}
+
+#[test]
+fn the_budgets_on_the_page_on_security_are_those_of_the_host() {
+    use tahoe_runtime::limits::{Budget, Limits};
+    let page = page("docs/security.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    let (pure, wasi, kib, mib, million) = (Limits::PURE, Limits::WASI, 1024, 1024 * 1024, 1_000_000);
+    let thousands = |number: u64| match number {
+        1_000.. => format!("{},{:03}", number / 1_000, number % 1_000),
+        _ => number.to_string(),
+    };
+    let times = |budget: Budget, unit: u64, name: &str| {
+        let per = if budget.divisor == 1 {
+            format!("{} × input", thousands(budget.factor))
+        } else {
+            format!("input / {}", budget.divisor)
+        };
+        format!("{}{name} + {per}", thousands(budget.constant / unit))
+    };
+    let seconds = |budget: Budget| format!("{} s + {} s for each MiB", budget.constant / 1_000, budget.factor / 1_000);
+    for words in [
+        format!("itself | {} M units |", pure.setup_fuel / million),
+        format!("for a record | {} |", times(pure.fuel, million, " M")),
+        format!("clock | {} |", seconds(pure.wall_clock_ms)),
+        format!("together | {} |", times(pure.memory, mib, " MiB")),
+        format!("{}; {}; {}; {} |", thousands(pure.table_entries), pure.instances, pure.memories, pure.tables),
+        format!("handed to the host | {} |", times(pure.output, mib, " MiB")),
+        format!("nodes | {} |", times(pure.nodes, 1, "")),
+        format!("events | {} |", times(pure.events, 1, "")),
+        format!("sessions | {} |", times(pure.sessions, 1, "")),
+        format!("depth | {}; {} |", thousands(pure.children), pure.depth),
+        format!("text | {}; {} |", pure.sub_type, times(pure.text, kib, " KiB")),
+        format!("{} each, at most {} MiB |", times(pure.expanded, kib, " KiB"), pure.expanded_ceiling / mib),
+        format!("lists | {} |", times(pure.references, 1, "")),
+        format!("BSON | {} MiB |", pure.document / mib),
+        format!("reason | {}; {} |", pure.log_lines, pure.log_line),
+        format!("resources | {} |", pure.handles),
+        format!(
+            "{} M units of fuel to begin with, {} for a record",
+            thousands(wasi.setup_fuel / million),
+            times(wasi.fuel, million, " M")
+        ),
+        seconds(wasi.wall_clock_ms),
+        format!("{} of memory, {} core instances", times(wasi.memory, mib, " MiB"), wasi.instances),
+        format!("{} handles, and {} KiB of bytes", thousands(wasi.handles), wasi.random / kib),
+    ] {
+        assert!(page.contains(&words), "{words}");
+    }
+}
+
+#[test]
 fn the_exit_codes_of_the_readme_are_those_of_the_program() {
     use tahoe_runtime::exit::Exit;
     let readme = page("README.md");

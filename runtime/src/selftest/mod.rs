@@ -13,6 +13,7 @@ pub mod image;
 mod measure;
 mod neighbour;
 mod run;
+pub mod wasi;
 
 use std::fmt;
 use std::time::Duration;

@@ -20,6 +20,9 @@ pub(super) const NAME: &str = "selftest_neighbour";
 /// The sub-type of the records that the suite's components read.
 pub(super) const SAMPLE: &str = "sample";
 
+/// When all records arrived, in seconds.
+pub(super) const RECEIVED_AT: f64 = 1_800_000_000.0;
+
 /// A filter that makes an attribute of a record's data, an event at the time of its arrival, and a session.
 pub(super) fn neighbour(accepts: &[&str]) -> Result<Vec<u8>, NoComponent> {
     let named = |what: &str| format!("{PREFIX}{what}");
@@ -59,7 +62,7 @@ pub(super) fn records(sub_types: &[&str]) -> Result<Vec<NewRecord>, RawError> {
                 document: RawDocument::new(sub_type, data)?,
                 orgid: orgid.to_owned(),
                 timezone: "UTC".to_owned(),
-                received_at: 1_800_000_000.0,
+                received_at: RECEIVED_AT,
             });
         }
     }

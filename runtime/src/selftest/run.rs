@@ -116,6 +116,10 @@ fn side_by_side(
     if !same {
         row.problems.push("the neighbour's documents are not what they are without it".to_owned());
     }
+    // What it does follows from the record. (What failed may have been stopped by the clock.)
+    if matches!(case.expect, Expect::Done { .. }) && both.documents != Archived::of(&members, launcher, records)?.documents {
+        row.problems.push("another run over the same records ended with other documents".to_owned());
+    }
     let letters: Vec<&DeadLetter> = both.letters.iter().filter(|letter| letter.filter == name).collect();
     row.found = ending(summary, &letters);
     judge_calls(case.expect, summary, &letters, count, row);

@@ -3,6 +3,7 @@
 mod admission;
 mod answers;
 mod calls;
+mod wasi;
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::verdict::FailureKind;
 /// All cases, in the order of a component's life.
 #[must_use]
 pub fn all() -> Vec<Case> {
-    admission::cases().into_iter().chain(calls::cases()).chain(answers::cases()).collect()
+    admission::cases().into_iter().chain(calls::cases()).chain(wasi::cases()).chain(answers::cases()).collect()
 }
 
 /// A component that does nothing, and is done.
