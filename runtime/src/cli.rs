@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::author::Language;
 use crate::config::MOST_WORKERS;
 use crate::ingest::Format;
 use crate::verdict::ENGINE;
@@ -68,7 +69,13 @@ pub enum Command {
         /// What for.
         role: Role,
     },
-    /// Builds a filter's crate into a component. Runs the crate's own build scripts.
+    /// Begins the project of a filter: a small one that works, with tests, the contract and the SDK. Needs nothing else of this
+    /// program's repository.
+    New(NewArgs),
+    /// Builds the project of a filter, in Rust or Python, into a component.
+    ///
+    /// This runs code of the project and of what it depends on, with your rights: build scripts and macros of crates, installers
+    /// of Python packages. Of somebody else's project, do it in a container without network, after fetching what it depends on.
     Build(BuildArgs),
 }
 
@@ -378,13 +385,30 @@ pub struct SelftestArgs {
     pub here: bool,
 }
 
+/// Beginning a filter.
+#[derive(Debug, Args)]
+pub struct NewArgs {
+    /// A folder that is new, or empty.
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// What to write it in.
+    #[arg(long, value_enum, default_value_t = Language::Rust)]
+    pub language: Language,
+    /// What to call the filter: [a-z][a-z0-9_]*. [default: the folder's name, made to fit]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
 /// Building.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
-    /// The filter's crate.
+    /// The filter's project: a folder with a Cargo.toml, or with a pyproject.toml that has a table [tool.tahoe-filter].
     #[arg(value_name = "DIR", required = true)]
     pub directories: Vec<PathBuf>,
-    /// Where to put NAME.wasm. [default: the crate's folder]
+    /// Where to put NAME.wasm. [default: the project's folder]
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// Fetch and install nothing: what the project depends on must be on this machine already.
+    #[arg(long)]
+    pub offline: bool,
 }
