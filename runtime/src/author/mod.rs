@@ -21,9 +21,9 @@ pub use new::{Name, Project, WrongName, new};
 /// What a filter can be written in with the SDKs of this repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Language {
-    /// `filters/sdk`.
+    /// A crate, built by cargo.
     Rust,
-    /// `filters/sdk-python`.
+    /// A module, built by componentize-py.
     Python,
 }
 
