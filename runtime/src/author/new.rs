@@ -132,3 +132,44 @@ fn carried(language: Language) -> anyhow::Result<Vec<(PathBuf, String)>> {
     }
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_gives_the_filter_its_name() {
+        for (folder, name) in [
+            ("trap", "trap"),
+            ("/srv/Door-Trap", "door_trap"),
+            ("2nd.trap v1", "nd_trap_v1"),
+            ("trap\u{e9}", "trap"),
+            ("../new/../trap/", "trap"),
+        ] {
+            assert_eq!(Name::of_folder(Path::new(folder)).unwrap().0, name, "{folder}");
+        }
+        assert_eq!(Name::of_folder(Path::new(&"a".repeat(300))).unwrap().0.len(), NAME_BYTES);
+        for folder in ["2", "/", "\u{e9}", "..."] {
+            assert!(Name::of_folder(Path::new(folder)).is_err(), "{folder}");
+        }
+    }
+
+    #[test]
+    fn a_chosen_name_is_taken_as_it_is_or_not_at_all() {
+        assert_eq!(Name::chosen("a_1").unwrap().0, "a_1");
+        for name in ["", "A", "1a", "_a", "a-b", "\u{e9}", &"a".repeat(65)] {
+            assert!(Name::chosen(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn templates_leave_nothing_to_fill_in() {
+        for language in [Language::Rust, Language::Python] {
+            let files = author_files("some_name", language).unwrap();
+            let paths: Vec<&str> = files.iter().map(|(path, _)| path.to_str().unwrap()).collect();
+            assert!(paths.contains(&"fixtures/some_name.json"), "{paths:?}");
+            assert!(paths.iter().all(|path| !path.contains("NAME") && !path.contains("dot.")), "{paths:?}");
+            assert!(files.iter().all(|(_, text)| !text.contains("{{")), "{paths:?}");
+        }
+    }
+}

@@ -54,8 +54,8 @@ impl Toolchain {
             }
         }
         bail!(
-            "no Rust toolchain here can build for {TARGET}. Either `rustup target add {TARGET}`, or on Debian `apt-get install \
-             rustc-web rust-web-src cargo-web lld-19`"
+            "no Rust toolchain here can build for {TARGET}. With rustup: `rustup target add {TARGET}`. Without, on Debian: `apt-get \
+             install rustc-web rust-web-src cargo-web lld-19`"
         )
     }
 
