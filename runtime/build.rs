@@ -31,9 +31,11 @@ fn embed(root: &Path, path: &Path, table: &mut String) -> io::Result<()> {
         let mut entries: Vec<PathBuf> = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
         entries.sort();
         entries.iter().try_for_each(|entry| embed(root, entry, table))
-    } else {
+    } else if path.is_file() {
         let shown = path.strip_prefix(root).unwrap_or(path);
         writeln!(table, "    ({:?}, include_str!({:?})),", shown.display().to_string(), path.display().to_string())
             .map_err(io::Error::other)
+    } else {
+        Ok(())
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn lock(name: &str, on: &str, manifest: &str, lock: &str) -> anyhow::
     let manifest: Table = toml::from_str(manifest).context("the crate's manifest")?;
     let Some(Value::Array(packages)) = lock.remove("package") else { bail!("the lock file names no packages") };
     let for_tests_alone = |dependency: &Value| {
-        let named = |section: &str| Some(manifest.get(section)?.get(named_by(dependency).0)?);
+        let named = |section: &str| manifest.get(section)?.get(named_by(dependency).0);
         named("dev-dependencies").is_some() && named("dependencies").is_none()
     };
     let mut needed = vec![Value::from(on)];
