@@ -39,7 +39,7 @@ fn a_new_filter_in_rust_builds_without_network_and_makes_the_documents_of_its_fi
     assert!(made.out.contains(&format!("runtime inspect {}", component.display())), "{}", made.out);
 
     let built = build(&directory).expect(0);
-    assert!(built.err.contains("runs code of the filter"), "{}", built.err);
+    assert!(built.err.contains("with your rights"), "{}", built.err);
     let inspected = runtime(["inspect", component.to_str().unwrap(), "--json"]).expect(0).json();
     assert_eq!(inspected["descriptor"]["name"], "door_trap");
 

@@ -77,8 +77,9 @@ pub enum Command {
     New(NewArgs),
     /// Builds the project of a filter, in Rust or Python, into a component.
     ///
-    /// This runs code of the project and of what it depends on, with your rights: build scripts and macros of crates, installers
-    /// of Python packages. Of somebody else's project, do it in a container without network, after fetching what it depends on.
+    /// For Rust this runs code of the crate and of what it depends on, with your rights: build scripts and macros. Build what
+    /// others wrote in a container; once its dependencies are there, `unshare --map-root-user --net runtime build --offline DIR`
+    /// does it without network.
     Build(BuildArgs),
 }
 

@@ -1,7 +1,7 @@
 //! The author's side: `new` begins a filter's project, `build` makes a component of it.
 //!
-//! A build runs what the author wrote, and what the author depends on, with the author's rights: build scripts and macros
-//! of crates, what packages run when they are installed. Operators never build; they get components.
+//! A build of a crate runs what the author wrote, and what the author depends on, with the author's rights: build scripts and
+//! macros. Operators never build; they get components.
 
 mod embedded;
 mod manifest;

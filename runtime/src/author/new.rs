@@ -128,7 +128,9 @@ fn carried(language: Language) -> anyhow::Result<Vec<(PathBuf, String)>> {
                 .map(|(path, text)| copy((path, &text.replace("../../wit", "../wit")), "sdk/src"));
             files.extend(source);
         }
-        Language::Python => files.extend(embedded::folder("filters/sdk-python").map(|file| copy(file, ""))),
+        Language::Python => {
+            files.extend(embedded::folder("filters/sdk-python/tahoe_filter").map(|file| copy(file, "tahoe_filter")));
+        }
     }
     Ok(files)
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use anyhow::Context as _;
 
 use super::filters::admit;
-use crate::author;
+use crate::author::{self, Language};
 use crate::cli::BuildArgs;
 use crate::exit::Exit;
 use crate::file;
@@ -14,7 +14,9 @@ use crate::worker::Launcher;
 /// Builds each project and writes NAME.wasm, NAME being what the filter calls itself.
 pub(super) fn run(args: &BuildArgs) -> anyhow::Result<Exit> {
     let launcher = Launcher::new().context("cannot tell where this program lies")?;
-    tracing::info!("building runs code of the filter and of what it depends on, with your rights");
+    if args.directories.iter().any(|directory| Language::of(directory).is_ok_and(|language| language == Language::Rust)) {
+        tracing::info!("building runs code of the crate and of what it depends on, with your rights: build scripts, macros");
+    }
     for directory in &args.directories {
         let component = author::build(directory, args.offline)?;
         let size = component.len();
