@@ -13,7 +13,7 @@ scripts/check-shape.sh
 
 build_runtime
 build_filters
-"$runtime" build tests/guests/constructor --output tests/guests
+"$runtime" build tests/guests/constructor tests/guests/contract_0_1_0 --output tests/guests
 build_wasi_guest
 
 say "lints"

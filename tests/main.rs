@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests say what they expect by failing")]
 
+/// From nothing to a filter that runs.
+mod authors;
 /// Bad filters beside good ones.
 mod bad_filters;
 /// Bad files, bad arguments, exit codes.
@@ -15,6 +17,8 @@ mod budgets;
 mod config;
 /// What authors are told, against what the host does.
 mod contract;
+/// Filters that were built for a version of the contract, for ever.
+mod contract_versions;
 /// Killed at any moment, restarted, run by many.
 mod dead_letters;
 mod dense;

@@ -1,5 +1,7 @@
 //! The command line as typed: structures, no logic.
 
+mod author;
+
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -9,6 +11,8 @@ use crate::config::MOST_WORKERS;
 use crate::ingest::Format;
 use crate::verdict::ENGINE;
 use crate::worker::Role;
+
+pub use author::{BuildArgs, NewArgs};
 
 /// What `--version` says: this program's, and the engine's.
 fn version() -> &'static str {
@@ -68,7 +72,14 @@ pub enum Command {
         /// What for.
         role: Role,
     },
-    /// Builds a filter's crate into a component. Runs the crate's own build scripts.
+    /// Begins the project of a filter: a small one that works, with tests, the contract and the SDK. Needs nothing else of this
+    /// program's repository.
+    New(NewArgs),
+    /// Builds the project of a filter, in Rust or Python, into a component.
+    ///
+    /// For Rust this runs code of the crate and of what it depends on, with your rights: build scripts and macros. Build what
+    /// others wrote in a container; once its dependencies are there, `unshare --map-root-user --net runtime build --offline DIR`
+    /// does it without network.
     Build(BuildArgs),
 }
 
@@ -376,15 +387,4 @@ pub struct SelftestArgs {
     /// What the program starts itself for: run the last one here, and print its row.
     #[arg(long, hide = true)]
     pub here: bool,
-}
-
-/// Building.
-#[derive(Debug, Args)]
-pub struct BuildArgs {
-    /// The filter's crate.
-    #[arg(value_name = "DIR", required = true)]
-    pub directories: Vec<PathBuf>,
-    /// Where to put NAME.wasm. [default: the crate's folder]
-    #[arg(long, value_name = "DIR")]
-    pub output: Option<PathBuf>,
 }

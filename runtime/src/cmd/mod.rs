@@ -10,6 +10,7 @@ mod hide_rejected;
 mod ingest;
 mod inspect;
 mod lock;
+mod new;
 mod options;
 mod retry;
 mod run;
@@ -57,6 +58,7 @@ pub fn main(cli: Cli) -> Exit {
         Some(Command::Lock(args)) => lock::run(args),
         Some(Command::Selftest(args)) => selftest::run_suite(args),
         Some(Command::Child { role }) => worker::serve(*role).map(|()| Exit::Complete).map_err(Into::into),
+        Some(Command::New(args)) => new::run(args),
         Some(Command::Build(args)) => build::run(args),
     };
     result.unwrap_or_else(|error| {

@@ -1,9 +1,5 @@
 //! From an author's crate to a component: finds a toolchain, runs the author's own build, wraps what comes out.
-//!
-//! The build runs the crate's build scripts and macros with the author's rights, as `cargo build` does. Operators
-//! never build; they get components.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -58,8 +54,8 @@ impl Toolchain {
             }
         }
         bail!(
-            "no Rust toolchain here can build for {TARGET}. Either `rustup target add {TARGET}`, or on Debian `apt-get install \
-             rustc-web rust-web-src cargo-web lld-19`"
+            "no Rust toolchain here can build for {TARGET}. With rustup: `rustup target add {TARGET}`. Without, on Debian: `apt-get \
+             install rustc-web rust-web-src cargo-web lld-19`"
         )
     }
 
@@ -89,7 +85,7 @@ struct Metadata {
 
 #[derive(Deserialize)]
 struct Package {
-    name: String,
+    id: String,
     manifest_path: PathBuf,
     targets: Vec<Target>,
 }
@@ -101,13 +97,9 @@ struct Target {
 }
 
 /// Builds the filter crate in `directory` and returns its component.
-///
-/// # Errors
-/// When there is no crate, no toolchain, or the build fails; cargo has said why on stderr.
-pub fn build(directory: &Path) -> anyhow::Result<Vec<u8>> {
-    let shown = directory.display();
+pub(super) fn build(directory: &Path, offline: bool) -> anyhow::Result<Vec<u8>> {
     let manifest = directory.join("Cargo.toml");
-    let Ok(manifest) = fs::canonicalize(&manifest) else { bail!("{shown} is no Rust crate: it has no Cargo.toml") };
+    let manifest = fs::canonicalize(&manifest).with_context(|| format!("cannot find {}", manifest.display()))?;
     let toolchain = Toolchain::find()?;
     let metadata = metadata(&toolchain, &manifest)?;
     let package = metadata.packages.iter().find(|package| package.manifest_path == manifest);
@@ -118,13 +110,16 @@ pub fn build(directory: &Path) -> anyhow::Result<Vec<u8>> {
     })?;
 
     let mut cargo = toolchain.cargo();
-    cargo.args(["build", "--lib", "--profile", "wasm", "--target", TARGET, "--package", &package.name]);
+    cargo.args(["build", "--lib", "--profile", "wasm", "--target", TARGET, "--package", &package.id]);
     cargo.arg("--manifest-path").arg(&manifest);
     for setting in PROFILE {
         cargo.args(["--config", setting]);
     }
     if !std::io::stderr().is_terminal() {
         cargo.arg("--quiet");
+    }
+    if offline {
+        cargo.arg("--offline");
     }
     if toolchain.build_std {
         if !metadata.target_directory.join(TARGET).join("wasm").exists() {
@@ -133,17 +128,15 @@ pub fn build(directory: &Path) -> anyhow::Result<Vec<u8>> {
         cargo.arg("-Zbuild-std=std,panic_abort");
     }
     if !cargo.status().with_context(|| format!("cannot run {}", toolchain.cargo.display()))?.success() {
-        bail!("building {shown} failed");
+        bail!("building {} failed", directory.display());
     }
     let module = metadata.target_directory.join(TARGET).join("wasm").join(format!("{}.wasm", library.name.replace('-', "_")));
     wrap(&fs::read(&module).with_context(|| format!("the build left no {}", module.display()))?)
 }
 
-/// Wraps a core module, built against the contract's bindings, into a component.
-///
-/// # Errors
-/// When the module carries no contract, or imports what no interface of it explains (such as an old WASI).
-pub fn wrap(module: &[u8]) -> anyhow::Result<Vec<u8>> {
+/// Wraps a core module, built against the contract's bindings, into a component. Fails if the module carries no contract, or
+/// imports what no interface of it explains (such as an old WASI).
+fn wrap(module: &[u8]) -> anyhow::Result<Vec<u8>> {
     let encoder = ComponentEncoder::default().validate(true).module(module).and_then(|mut encoder| encoder.encode());
     encoder.context("the module is no filter: it was not built against cybexp:tahoe, or it imports more than that")
 }
@@ -156,15 +149,4 @@ fn metadata(toolchain: &Toolchain, manifest: &Path) -> anyhow::Result<Metadata> 
         bail!("{}: {}", manifest.display(), String::from_utf8_lossy(&output.stderr).trim());
     }
     serde_json::from_slice(&output.stdout).context("cargo metadata gave what cannot be read")
-}
-
-/// Writes a file so that whoever reads it finds the old one or the new one, never half.
-///
-/// # Errors
-/// The file system's.
-pub fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut unfinished = path.to_owned();
-    unfinished.set_extension(OsStr::new("wasm.unfinished"));
-    fs::write(&unfinished, bytes).with_context(|| format!("cannot write {}", unfinished.display()))?;
-    fs::rename(&unfinished, path).with_context(|| format!("cannot write {}", path.display()))
 }
