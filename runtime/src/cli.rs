@@ -1,9 +1,13 @@
 //! The command line as typed: structures, no logic.
 
+mod author;
+
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use author::{BenchArgs, BuildArgs, InspectArgs, TestArgs};
 
 use crate::config::MOST_WORKERS;
 use crate::ingest::Format;
@@ -25,7 +29,7 @@ fn version() -> &'static str {
     args_conflicts_with_subcommands = true,
     after_help = "Exit codes: 0 nothing pending or failed, 1 could not run, 2 wrong usage, 3 dead letters added or records left \
                   pending.\nFor ingest: 0 all accepted or already there, 1 none accepted, 3 some refused.\nFor lock: 0 written or \
-                  as before, 3 differences that were not accepted."
+                  as before, 3 differences that were not accepted.\nFor test and selftest: 1 a case failed."
 )]
 pub struct Cli {
     /// What to do beside running filters.
@@ -68,6 +72,11 @@ pub enum Command {
         /// What for.
         role: Role,
     },
+    /// Gives a filter the records of golden files, as a run would, and compares the documents that come of them. Exit code 1 if
+    /// a case failed.
+    Test(TestArgs),
+    /// Measures what a filter takes of its limits, and how long it takes.
+    Bench(BenchArgs),
     /// Builds a filter's crate into a component. Runs the crate's own build scripts.
     Build(BuildArgs),
 }
@@ -333,17 +342,6 @@ pub struct DeadLettersListArgs {
     pub json: bool,
 }
 
-/// Inspecting.
-#[derive(Debug, Args)]
-pub struct InspectArgs {
-    /// The component.
-    #[arg(value_name = "F.wasm")]
-    pub filter: PathBuf,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
 /// Locking.
 #[derive(Debug, Args)]
 pub struct LockArgs {
@@ -376,15 +374,4 @@ pub struct SelftestArgs {
     /// What the program starts itself for: run the last one here, and print its row.
     #[arg(long, hide = true)]
     pub here: bool,
-}
-
-/// Building.
-#[derive(Debug, Args)]
-pub struct BuildArgs {
-    /// The filter's crate.
-    #[arg(value_name = "DIR", required = true)]
-    pub directories: Vec<PathBuf>,
-    /// Where to put NAME.wasm. [default: the crate's folder]
-    #[arg(long, value_name = "DIR")]
-    pub output: Option<PathBuf>,
 }

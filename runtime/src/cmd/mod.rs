@@ -1,5 +1,6 @@
 //! The commands: what was typed becomes calls of the parts, and what came out becomes text and an exit code.
 
+mod bench;
 mod build;
 mod config;
 mod dead_letters;
@@ -17,6 +18,7 @@ mod selftest;
 mod show;
 mod status;
 mod store_check;
+mod test;
 
 use std::io;
 
@@ -57,6 +59,8 @@ pub fn main(cli: Cli) -> Exit {
         Some(Command::Lock(args)) => lock::run(args),
         Some(Command::Selftest(args)) => selftest::run_suite(args),
         Some(Command::Child { role }) => worker::serve(*role).map(|()| Exit::Complete).map_err(Into::into),
+        Some(Command::Test(args)) => test::run(args),
+        Some(Command::Bench(args)) => bench::run(args),
         Some(Command::Build(args)) => build::run(args),
     };
     result.unwrap_or_else(|error| {

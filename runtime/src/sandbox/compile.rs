@@ -57,7 +57,7 @@ pub enum Refusal {
         limit: u64,
     },
     /// Could not say what it is.
-    #[error("it failed to describe itself: {} ({})", .0.message, .0.kind.name())]
+    #[error("it failed to describe itself: {} ({}){}", .0.message, .0.kind.name(), in_frames(&.0.backtrace))]
     Describe(Failure),
     /// What it said breaks the contract.
     #[error("{0}")]
@@ -68,6 +68,10 @@ pub enum Refusal {
     /// The host could not set it up.
     #[error("the host could not set it up: {0}")]
     Host(String),
+}
+
+fn in_frames(backtrace: &[String]) -> String {
+    if backtrace.is_empty() { String::new() } else { format!("\nin {}", backtrace.join("\n   ")) }
 }
 
 /// A component that was admitted, as machine code.

@@ -4,7 +4,7 @@ use wasmtime::{Error, Trap, WasmBacktrace};
 
 use super::limiter::{Exceeded, HostShort};
 use super::wasi::Ended;
-use crate::verdict::{Failure, FailureKind};
+use crate::verdict::{Failure, FailureKind, LogLevel, LogLine};
 
 /// What the engine says when a guest hands over more than its allowance. The error's type is private to the engine,
 /// so its text is all there is to know it by; a test pins it.
@@ -64,6 +64,26 @@ pub(super) fn classify(error: &Error, phase: Phase) -> Failure {
         }
     };
     Failure { kind, message: cut(&message, MAX_TEXT), backtrace: backtrace(error) }
+}
+
+/// Adds what the engine does not know: how much there was of what ran out, and a guest's last words.
+pub(super) fn explain(mut failure: Failure, (fuel, milliseconds): (u64, u64), phase: Phase, log: &[LogLine]) -> Failure {
+    let when = match phase {
+        Phase::Instantiation => "while it was set up",
+        Phase::Call => "in the call",
+    };
+    match failure.kind {
+        FailureKind::Fuel => failure.message = format!("it used up its fuel {when}: {fuel} units, of which it has no more"),
+        FailureKind::Timeout => failure.message = format!("it took longer than {milliseconds} ms, {when}"),
+        FailureKind::Trap => {
+            // Why a guest stopped itself it says before it does, if at all: a panic is only `unreachable` to the engine.
+            if let Some(LogLine { level: LogLevel::Error, message }) = log.last() {
+                failure.message = format!("{}; it logged last: {message}", failure.message);
+            }
+        }
+        _ => {}
+    }
+    failure
 }
 
 fn backtrace(error: &Error) -> Vec<String> {

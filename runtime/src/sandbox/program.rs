@@ -88,6 +88,12 @@ impl Program {
     /// record, and on nothing else.
     #[must_use]
     pub fn call(&self, record: &Record<'_>, options: &Options) -> Called {
+        self.call_within(record, options, u64::MAX)
+    }
+
+    /// The same, with no more than so much fuel for the call itself, and no more than its limit.
+    #[must_use]
+    pub fn call_within(&self, record: &Record<'_>, options: &Options, fuel: u64) -> Called {
         let input = record.data.len() as u64;
         let (engine, linked) = match self.engine_for(input) {
             Ok(found) => found,
@@ -96,7 +102,7 @@ impl Program {
                 return Called { outcome: Outcome::Failed(failure), report: Report::default() };
             }
         };
-        let fuel = self.limits.fuel.of(input);
+        let fuel = self.limits.fuel.of(input).min(fuel);
         let world = match self.profile {
             // Which cannot look at it.
             Profile::Pure => World::default(),
