@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use self::report::{Report, Worst};
+pub(super) use self::report::{amount, share};
 use super::filters::{admit, read_component};
 use super::{UsageError, options};
 use crate::cli::TestArgs;
@@ -113,7 +114,7 @@ fn judge(args: &TestArgs, filter: &str, case: &mut Case, trial: &Trial) -> Resul
 }
 
 /// An option that the filter does not take is a mistake on the command line.
-fn usage(error: anyhow::Error) -> anyhow::Error {
+pub(super) fn usage(error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<OptionError>() {
         Ok(error) => UsageError(error.to_string()).into(),
         Err(error) => error,

@@ -57,7 +57,7 @@ pub enum Refusal {
         limit: u64,
     },
     /// Could not say what it is.
-    #[error("it failed to describe itself: {} ({}){}", .0.message, .0.kind.name(), in_frames(&.0.backtrace))]
+    #[error("it failed to describe itself: {}", described(.0))]
     Describe(Failure),
     /// What it said breaks the contract.
     #[error("{0}")]
@@ -70,8 +70,11 @@ pub enum Refusal {
     Host(String),
 }
 
-fn in_frames(backtrace: &[String]) -> String {
-    if backtrace.is_empty() { String::new() } else { format!("\nin {}", backtrace.join("\n   ")) }
+/// How it failed, with its frames on lines of their own: what the guest named has no line breaks there.
+fn described(failure: &Failure) -> String {
+    let line = |text: &str| text.replace(['\n', '\r'], " ");
+    let frames = failure.backtrace.iter().map(|frame| format!("\nin {}", line(frame)));
+    format!("{} ({}){}", line(&failure.message), failure.kind.name(), frames.collect::<String>())
 }
 
 /// A component that was admitted, as machine code.

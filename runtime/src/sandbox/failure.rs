@@ -18,8 +18,10 @@ const COUNTS: &str = "resource limit exceeded";
 const MAX_TEXT: usize = 512;
 /// The most bytes of a frame's name, and of a whole backtrace: names are the guest's text, and every record may leave
 /// one.
-const MAX_FRAME: usize = 80;
-const MAX_BACKTRACE: usize = 2048;
+const MAX_FRAME: usize = 120;
+const MAX_BACKTRACE: usize = 2400;
+/// The longest symbol that is demangled: what comes of a short one can be long enough.
+const MAX_SYMBOL: usize = 1024;
 
 /// Where a call was when it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +91,7 @@ pub(super) fn explain(mut failure: Failure, (fuel, milliseconds): (u64, u64), ph
 fn backtrace(error: &Error) -> Vec<String> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
     let frames = backtrace.frames().iter().map(|frame| match (frame.func_name(), frame.module_offset()) {
-        // Demangled by the engine where the name is a Rust symbol.
+        (Some(name), _) if name.len() <= MAX_SYMBOL => cut(&format!("{:#}", rustc_demangle::demangle(name)), MAX_FRAME),
         (Some(name), _) => cut(name, MAX_FRAME),
         (None, Some(offset)) => format!("function {} at {offset:#x}", frame.func_index()),
         (None, None) => format!("function {}", frame.func_index()),

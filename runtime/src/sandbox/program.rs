@@ -70,18 +70,16 @@ fn load(engine: &Engine, artifact: &[u8]) -> wasmtime::Result<Component> {
 }
 
 impl Program {
-    /// Asks the filter what it is.
-    ///
-    /// # Errors
-    /// How it failed to say so.
-    pub fn describe(&self) -> Result<Declared, Failure> {
+    /// Asks the filter what it is: what it says or how it failed to, and what that cost.
+    #[must_use]
+    pub fn describe(&self) -> (Result<Declared, Failure>, Report) {
         let limits = &self.limits;
         let (engine, linked) = match &self.code {
             Code::Pooled { linked, .. } => (self.sandbox.pooled(), linked),
             Code::OnDemand(linked) => (self.sandbox.on_demand(), linked),
         };
         let describe = |store: &mut _| linked.describe(store, limits.setup_fuel);
-        run(engine, limits, 0, &Options::default(), World::default(), describe).0
+        run(engine, limits, 0, &Options::default(), World::default(), describe)
     }
 
     /// Gives the filter one record, in a fresh instance. The outcome depends on the component, the settings and the

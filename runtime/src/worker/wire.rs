@@ -23,7 +23,7 @@ pub(super) enum Request<'a> {
         /// Its settings.
         options: Options,
     },
-    /// Ask a filter what it is. Answered by `Result<Declared, Failure>`.
+    /// Ask a filter what it is. Answered by `(Result<Declared, Failure>, Report)`.
     Describe {
         /// Which.
         filter: u32,
