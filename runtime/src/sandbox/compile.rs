@@ -34,7 +34,7 @@ pub enum Refusal {
     #[error("it is not a valid component: {0}")]
     Invalid(String),
     /// Exports no contract that this host knows.
-    #[error("it does not export {expected}, the contract of a filter; it exports: {found}", expected = v0_1_0::EXPORT)]
+    #[error("it does not export {expected}, the contract of a filter; it exports: {found}{}", other_version(found), expected = v0_1_0::EXPORT)]
     NoContract {
         /// What it exports.
         found: String,
@@ -68,6 +68,16 @@ pub enum Refusal {
     /// The host could not set it up.
     #[error("the host could not set it up: {0}")]
     Host(String),
+}
+
+/// What to do about a filter for another version of the contract.
+fn other_version(exports: &str) -> &'static str {
+    let name = v0_1_0::EXPORT.split_inclusive('@').next().unwrap_or(v0_1_0::EXPORT);
+    if exports.contains(name) {
+        "; that is another version of it: build the filter with the `wit/` of this runtime, or run it with the one that it is for"
+    } else {
+        ""
+    }
 }
 
 /// How it failed, with its frames on lines of their own: what the guest named has no line breaks there.
