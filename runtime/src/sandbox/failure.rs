@@ -79,7 +79,7 @@ pub(super) fn explain(mut failure: Failure, (fuel, milliseconds): (u64, u64), ph
         FailureKind::Timeout => failure.message = format!("it took longer than {milliseconds} ms, {when}"),
         FailureKind::Trap => {
             // Why a guest stopped itself it says before it does, if at all: a panic is only `unreachable` to the engine.
-            if let Some(LogLine { level: LogLevel::Error, message }) = log.last() {
+            if let Some(LogLine { message, .. }) = log.last().filter(|line| line.level >= LogLevel::Warn) {
                 failure.message = format!("{}; it logged last: {message}", failure.message);
             }
         }
