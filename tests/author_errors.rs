@@ -1,6 +1,6 @@
 //! What an author is told when a filter fails: what it did, where, and its own words.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use tahoe_runtime::answer::{Answer, Event, Node};
 use tahoe_runtime::selftest::Guest;
@@ -9,7 +9,7 @@ use tahoe_runtime::tahoe::{Category, Scalar};
 use crate::support::{Archive, Ended, runtime, test_filter};
 
 /// Runs `test` on one case of this record.
-fn tested(archive: &Archive, filter: &PathBuf, record: &str) -> Ended {
+fn tested(archive: &Archive, filter: &Path, record: &str) -> Ended {
     let file = archive.file("cases.json", format!(r#"[{{"raw": {record}}}]"#));
     runtime(["test".as_ref(), filter.as_os_str(), file.as_os_str()])
 }

@@ -71,7 +71,6 @@ fn load(engine: &Engine, artifact: &[u8]) -> wasmtime::Result<Component> {
 
 impl Program {
     /// Asks the filter what it is: what it says or how it failed to, and what that cost.
-    #[must_use]
     pub fn describe(&self) -> (Result<Declared, Failure>, Report) {
         let limits = &self.limits;
         let (engine, linked) = match &self.code {

@@ -6,7 +6,7 @@ use anyhow::bail;
 
 use crate::cmd::UsageError;
 use crate::descriptor::Descriptor;
-use crate::fixture::{File, FixtureError};
+use crate::fixture::{File, FixtureError, ORGID, RECEIVED_AT, TIMEZONE};
 use crate::ingest::{self, Format, Item, Origin, Source};
 use crate::store::{NewRecord, SubmissionKey, Work};
 use crate::terminal::escape;
@@ -14,9 +14,6 @@ use crate::terminal::escape;
 /// The most records that are measured, and bytes of them: they are held in memory, and more of them say no more.
 const MOST_RECORDS: usize = 10_000;
 const MOST_BYTES: usize = 256 * 1024 * 1024;
-
-/// What of them all is alike: when they came, so that the same is measured tomorrow, and whose they are.
-const RECEIVED_AT: f64 = 1_767_225_600.0;
 
 /// Records of a file.
 #[derive(Default)]
@@ -76,7 +73,7 @@ pub(super) fn read(path: &Path, sub_type: Option<&str>, filter: &Descriptor) -> 
             return Err(UsageError(words).into());
         }
     };
-    let origin = Origin::new(sub_type, "example-org", "UTC", Some(RECEIVED_AT), std::time::UNIX_EPOCH)?;
+    let origin = Origin::new(sub_type, ORGID, TIMEZONE, Some(RECEIVED_AT), std::time::UNIX_EPOCH)?;
     let source = Source { path, sub_type, format: Format::Auto };
     let mut refused = 0_u64;
     let read = ingest::read(source, &|_| {}, &mut |item| {
