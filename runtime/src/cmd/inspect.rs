@@ -79,7 +79,10 @@ fn print(out: &mut impl io::Write, filter: &Filter) -> io::Result<()> {
     )?;
     line("sha256", &filter.digest().to_string())?;
     let setup = filter.setup();
-    line("setup", &format!("{} units of fuel, {} of memory", HumanCount(setup.fuel), HumanBytes(setup.memory)))?;
+    line(
+        "setup",
+        &format!("{} of fuel, {} of memory, before a record's own work", HumanCount(setup.fuel), HumanBytes(setup.memory)),
+    )?;
     for (number, (name, limit)) in limits(filter.limits()).iter().enumerate() {
         line(if number == 0 { "limits" } else { "" }, &format!("{name:<22} {limit}"))?;
     }
@@ -120,7 +123,8 @@ fn limits(limits: &Limits) -> Vec<(&'static str, String)> {
     let bytes = |bytes: &u64| HumanBytes(*bytes).to_string();
     let with_input = |constant: String, budget: &Budget| match budget.divisor {
         1 => format!("{constant} + {} per byte of the record", budget.factor),
-        divisor => format!("{constant} + {} per {} of the record", budget.factor, HumanBytes(divisor)),
+        1_048_576 => format!("{constant} + {} per MiB of the record", HumanCount(budget.factor)),
+        divisor => format!("{constant} + {} per {divisor} bytes of the record", budget.factor),
     };
     let counted = |budget: &Budget| with_input(count(&budget.constant), budget);
     let in_bytes = |budget: &Budget| with_input(bytes(&budget.constant), budget);
