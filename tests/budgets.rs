@@ -12,7 +12,7 @@ use crate::support::guest::{EMPTY_ANSWER, Guest};
 fn load_with(guest: &Guest<'_>, limits: Limits) -> Result<Program, Refusal> {
     let compiled = compile(&guest.bytes().unwrap())?;
     let program = Arc::new(Sandbox::new(1).unwrap()).program(compiled.artifact.into(), Profile::Pure, limits)?;
-    program.describe().map_err(Refusal::Describe)?;
+    program.describe().0.map_err(Refusal::Describe)?;
     Ok(program)
 }
 

@@ -1,14 +1,11 @@
 //! Every fixture of every filter through the binary: archived into an empty store, run, exported, compared as documents
 //! are compared (same hash, same scalars, same reference sets, same canonical data). `fixtures/README.md` says what a
-//! case holds. With `TAHOE_UPDATE_FIXTURES` set, as `scripts/update-fixtures.sh` does, what came out is written into the
-//! fixtures instead, to be reviewed there.
+//! case holds. Knows nothing of `runtime test`, which does the same for authors.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde::Serialize as _;
-use serde_json::ser::PrettyFormatter;
-use serde_json::{Serializer, Value};
+use serde_json::Value;
 use tahoe_runtime::tahoe::canonical::canonical;
 
 use crate::support::server::database;
@@ -82,47 +79,6 @@ pub(crate) fn compare(name: &str, case: &Value, filter: &Path) {
     assert_eq!(by_hash(found.iter().map(comparable)), by_hash(expected), "{name}");
 }
 
-/// The case with what came of it. Documents that are equal to what is there stay as they are written.
-fn updated(name: &str, case: &Value, filter: &Path) -> Value {
-    let (verdict, found) = outcome(name, case, filter);
-    let (mut raw, mut instances): (Vec<Value>, Vec<Value>) = found.into_iter().partition(|found| found["itype"] == "raw");
-    let before: Vec<&Value> = case["instances"].as_array().into_iter().flatten().collect();
-    let order = |found: &Value| before.iter().position(|before| before["_hash"] == found["_hash"]).unwrap_or(usize::MAX);
-    instances.sort_by_key(|found| (order(found), found["_hash"].to_string()));
-    for found in &mut instances {
-        if let Some(same) = before.iter().find(|before| comparable(before) == comparable(found)) {
-            *found = (*same).clone();
-        }
-    }
-    let mut raw = raw.pop().unwrap();
-    // As the archive of the reference had it: the time of arrival is in `raw`.
-    raw.as_object_mut().unwrap().remove("received_at");
-    if case["raw_doc"].is_object() && comparable(&case["raw_doc"]) == comparable(&raw) {
-        raw = case["raw_doc"].clone();
-    }
-    let mut case = case.clone();
-    case["verdict"] = verdict.into();
-    case["instances"] = instances.into();
-    case["raw_doc"] = raw;
-    case
-}
-
-fn write(path: &Path, cases: &[Value]) {
-    let mut text = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b" "));
-    cases.serialize(&mut serializer).unwrap();
-    // Escaped, so that a reviewer sees what is invisible.
-    let mut escaped = String::new();
-    for character in String::from_utf8(text).unwrap().chars() {
-        if character.is_ascii() {
-            escaped.push(character);
-        } else {
-            escaped.extend(character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
-        }
-    }
-    std::fs::write(path, escaped + "\n").unwrap();
-}
-
 /// The folders of filters in this repository.
 pub(crate) fn filters() -> Vec<String> {
     let folders = std::fs::read_dir(root().join("filters")).unwrap().map(|entry| entry.unwrap().path());
@@ -148,20 +104,10 @@ pub(crate) fn cases(file: &str) -> Vec<Value> {
 
 #[test]
 fn every_fixture_of_every_filter_becomes_its_documents() {
-    let update = std::env::var_os("TAHOE_UPDATE_FIXTURES").is_some();
     for file in filters().iter().flat_map(|name| files(name)) {
-        let mut cases = cases(&file);
-        for (index, case) in cases.iter_mut().enumerate() {
-            let name = format!("{file}, case {index}");
-            let filter = filter(case["filter"].as_str().unwrap());
-            if update {
-                *case = updated(&name, case, &filter);
-            } else {
-                compare(&name, case, &filter);
-            }
-        }
-        if update {
-            write(&root().join("fixtures").join(file), &cases);
+        for (index, case) in cases(&file).iter().enumerate() {
+            let built = filter(case["filter"].as_str().unwrap());
+            compare(&format!("{file}, case {index}"), case, &built);
         }
     }
 }

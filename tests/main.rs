@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests say what they expect by failing")]
 
+/// What authors are told when their filters fail.
+mod author_errors;
 /// From nothing to a filter that runs.
 mod authors;
 /// Bad filters beside good ones.
@@ -29,12 +31,16 @@ mod durability;
 mod expansion;
 /// Random components, random answers.
 mod fuzz;
+/// `runtime test`: an author's golden files.
+mod golden_files;
 /// Every golden case through the binary.
 mod goldens;
 /// Packed files, folders, mailboxes, long feeds.
 mod ingest_files;
 /// Filters that are held to what an operator agreed to.
 mod lock;
+/// `runtime bench`.
+mod measuring;
 /// The model of documents, through a component that makes what it is told.
 mod model;
 /// The same through MongoDB.

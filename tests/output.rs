@@ -14,6 +14,9 @@ fn inspect_shows_what_an_operator_wants_to_know_before_a_filter_runs() {
         "cybexp:tahoe/log@0.1.0",
         "bytes",
         "sha256",
+        "setup        1 of fuel",
+        "50,000,000 + 500 per byte of the record",
+        "256 + 1 per 8 bytes of the record",
         "admitted     yes",
     ] {
         assert!(out.contains(words), "{words} is not in: {out}");

@@ -7,12 +7,12 @@ use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use author::{BenchArgs, BuildArgs, InspectArgs, NewArgs, TestArgs};
+
 use crate::config::MOST_WORKERS;
 use crate::ingest::Format;
 use crate::verdict::ENGINE;
 use crate::worker::Role;
-
-pub use author::{BuildArgs, NewArgs};
 
 /// What `--version` says: this program's, and the engine's.
 fn version() -> &'static str {
@@ -29,7 +29,7 @@ fn version() -> &'static str {
     args_conflicts_with_subcommands = true,
     after_help = "Exit codes: 0 nothing pending or failed, 1 could not run, 2 wrong usage, 3 dead letters added or records left \
                   pending.\nFor ingest: 0 all accepted or already there, 1 none accepted, 3 some refused.\nFor lock: 0 written or \
-                  as before, 3 differences that were not accepted."
+                  as before, 3 differences that were not accepted.\nFor test and selftest: 1 a case failed."
 )]
 pub struct Cli {
     /// What to do beside running filters.
@@ -81,6 +81,11 @@ pub enum Command {
     /// others wrote in a container; once its dependencies are there, `unshare --map-root-user --net runtime build --offline DIR`
     /// does it without network.
     Build(BuildArgs),
+    /// Gives a filter the records of golden files, as a run would, and compares the documents that come of them. Exit code 1 if
+    /// a case failed.
+    Test(TestArgs),
+    /// Measures what a filter takes of its limits, and how long it takes.
+    Bench(BenchArgs),
 }
 
 /// Where the archive is.
@@ -340,17 +345,6 @@ pub struct DeadLettersListArgs {
     #[command(flatten)]
     pub store: StoreArgs,
     /// One JSON object a line.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Inspecting.
-#[derive(Debug, Args)]
-pub struct InspectArgs {
-    /// The component.
-    #[arg(value_name = "F.wasm")]
-    pub filter: PathBuf,
-    /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }

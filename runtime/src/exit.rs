@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Nothing pending, nothing failed; for `ingest`, everything accepted or already there.
     Complete,
-    /// It could not run; for `ingest`, nothing was accepted; for `selftest`, a case failed.
+    /// It could not run; for `ingest`, nothing was accepted; for `test` and `selftest`, a case failed.
     CouldNotRun,
     /// The command line is wrong.
     Usage,

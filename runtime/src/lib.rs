@@ -8,9 +8,10 @@
 //!            store.commit ◀── tahoe::Graph, documents by hash ◀── answer::build ◀── Checked
 //! ```
 //!
-//! Dependencies point one way: `cmd` to `pipeline`, `ingest`, `author` and `selftest`, which attacks the whole way; `pipeline`
-//! to `worker`, `answer` and `store`; `worker` to `sandbox`; those to `tahoe` and the leaves `verdict`, `descriptor`, `limits`,
-//! `json`, `file`, `terminal`, `exit`. `sandbox` and `store` do not know each other. `lock` compares what a `worker` has loaded
+//! Dependencies point one way: `cmd` to `pipeline`, `ingest`, `author`, `fixture`, which tries records in archives of their
+//! own, and `selftest`, which attacks the whole way; `pipeline` to `worker`, `answer` and `store`; `worker` to `sandbox`; those
+//! to `tahoe` and the leaves `verdict`, `descriptor`, `limits`, `usage`, `json`, `file`, `terminal`, `exit`. `sandbox` and
+//! `store` do not know each other. `lock` compares what a `worker` has loaded
 //! with what an operator agreed to.
 
 pub mod answer;
@@ -21,6 +22,7 @@ pub mod config;
 pub mod descriptor;
 pub mod exit;
 pub mod file;
+pub mod fixture;
 pub mod ingest;
 pub mod json;
 pub mod limits;
@@ -31,5 +33,6 @@ pub mod selftest;
 pub mod store;
 pub mod tahoe;
 pub mod terminal;
+pub mod usage;
 pub mod verdict;
 pub mod worker;

@@ -133,6 +133,8 @@ pub enum LogLevel {
 pub struct Report {
     /// Units of fuel used, instantiation included. The same for the same filter, options and record.
     pub fuel: u64,
+    /// Of these, the units that making the instance took.
+    pub setup_fuel: u64,
     /// Bytes of memory at the end.
     pub memory: u64,
     /// Bytes that the guest gave the host.

@@ -117,6 +117,10 @@ impl Filter {
     /// [`Filter::run`] with the sandbox's host: what the export macro calls.
     #[cfg(target_arch = "wasm32")]
     pub fn run_in_sandbox(&self, record: &Record) -> Result<types::Answer, Rejection> {
+        // Of a panic the sandbox sees a trap. What it was about goes to the log, of which the host keeps the last line.
+        std::panic::set_hook(Box::new(|panic| {
+            Host::of_sandbox().log(crate::Level::Error, &panic.to_string().replace('\n', " "));
+        }));
         self.run(record, &Host::of_sandbox()).map(Answer::into_content)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::check::Checked;
+use super::check::{Checked, at};
 use super::{AnswerError, Event, Node, Session};
 use crate::json::dump_f64;
 use crate::tahoe::canonical::{dump_canonical, write_list};
@@ -22,8 +22,8 @@ pub fn build(checked: &Checked, orgid: &str) -> Result<Graph, AnswerError> {
         builder.nodes.push(document);
     }
     let mut events_of: Vec<Vec<u32>> = vec![Vec::new(); answer.sessions.len()];
-    for event in &answer.events {
-        let document = builder.event(event, orgid)?;
+    for (index, event) in answer.events.iter().enumerate() {
+        let document = builder.event(event, orgid).map_err(|error| at("event", index, &event.sub_type, &error))?;
         if let Some(events) = event.session.and_then(|session| events_of.get_mut(session as usize)) {
             events.push(document);
         }

@@ -2,9 +2,9 @@
 
 use std::fmt::Display;
 
-use super::expansion::check_expansion;
+use super::expansion::expand;
 use super::{Answer, AnswerError, Event, Node, Session};
-use crate::descriptor::{Emits, is_identifier};
+use crate::descriptor::{Emits, MAX_IDENTIFIER, is_identifier};
 use crate::limits::Limits;
 use crate::tahoe::{Category, Hash, Itype, Scalar};
 
@@ -56,16 +56,16 @@ pub fn check(answer: Answer, rules: &Rules<'_>) -> Result<Checked, AnswerError> 
     count("sessions", answer.sessions.len(), limits.sessions.of(rules.input))?;
     let mut depths: Vec<u64> = Vec::with_capacity(answer.nodes.len());
     for node in &answer.nodes {
-        let depth = check_node(node, &depths, rules).map_err(|e| at("node", depths.len(), &e))?;
+        let depth = check_node(node, &depths, rules).map_err(|e| at("node", depths.len(), node.sub_type(), &e))?;
         depths.push(depth);
     }
     for (index, event) in answer.events.iter().enumerate() {
-        check_event(event, &answer, rules).map_err(|e| at("event", index, &e))?;
+        check_event(event, &answer, rules).map_err(|e| at("event", index, &event.sub_type, &e))?;
     }
     for (index, session) in answer.sessions.iter().enumerate() {
-        check_session(session, answer.nodes.len(), rules).map_err(|e| at("session", index, &e))?;
+        check_session(session, answer.nodes.len(), rules).map_err(|e| at("session", index, &session.sub_type, &e))?;
     }
-    check_expansion(&answer, limits, rules.input)?;
+    expand(&answer, limits, rules.input)?;
     let digest = answer.digest();
     Ok(Checked { answer, digest })
 }
@@ -77,8 +77,14 @@ pub(super) fn unchecked(answer: Answer) -> Checked {
     Checked { answer, digest }
 }
 
-fn at(what: &str, index: usize, error: &AnswerError) -> AnswerError {
-    AnswerError(format!("{what} {index}: {error}"))
+/// An error with its place: an author knows nodes by their sub-types rather than by their numbers.
+pub(super) fn at(what: &str, index: usize, sub_type: &str, error: &AnswerError) -> AnswerError {
+    // Another text may be of any length.
+    if sub_type.len() <= MAX_IDENTIFIER && is_identifier(sub_type) {
+        AnswerError(format!("{what} {index} (`{sub_type}`): {error}"))
+    } else {
+        AnswerError(format!("{what} {index}: {error}"))
+    }
 }
 
 fn count(what: &str, found: usize, limit: u64) -> Result<(), AnswerError> {

@@ -3,6 +3,7 @@
 //! A shared node is written out once per place that refers to it, and every level escapes the one below. So the sizes
 //! are summed bottom-up over the places, with saturating arithmetic: what is built later can only be smaller.
 
+use super::check::at;
 use super::{Answer, AnswerError, Node};
 use crate::limits::Limits;
 use crate::tahoe::Scalar;
@@ -39,14 +40,30 @@ struct Total {
     document_limit: u64,
 }
 
+/// What the documents of an answer take, at most, and what they may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expansion {
+    /// Bytes of their `data`, or of their canonical forms, whichever is more.
+    pub bytes: u64,
+    /// At most.
+    pub bytes_limit: u64,
+    /// Entries of their `_ref`, the raw record's included.
+    pub references: u64,
+    /// At most.
+    pub references_limit: u64,
+}
+
 /// Bytes that a document takes beside its data and references, generously.
 const FIXED: u64 = 512;
 /// Bytes of one reference in a document: 64 digits, a key of up to seven and a length, in up to three lists.
 const REFERENCE: u64 = 240;
 
-/// Refuses an answer whose documents would be out of proportion to the record. The answer's indices must have been
-/// checked. Ends with the first document that is too much: what a guest can refer to is more than what it may.
-pub(super) fn check_expansion(answer: &Answer, limits: &Limits, input: u64) -> Result<(), AnswerError> {
+/// Sums what the documents of an answer will take. The answer's indices must have been checked, else it may be less.
+///
+/// # Errors
+/// They would be out of proportion to the record. Ends with the first document that is too much: what a guest can refer to
+/// is more than what it may.
+pub fn expand(answer: &Answer, limits: &Limits, input: u64) -> Result<Expansion, AnswerError> {
     let mut total = Total {
         canonical: 0,
         data: 0,
@@ -69,20 +86,25 @@ pub(super) fn check_expansion(answer: &Answer, limits: &Limits, input: u64) -> R
             }
             Node::Object { sub_type, children: of_object } => (sub_type, whole(&children, of_object)),
         };
-        total.add(expanded, 0).map_err(|e| AnswerError(format!("node {index}: {e}")))?;
+        total.add(expanded, 0).map_err(|e| at("node", index, sub_type, &e))?;
         children.push(expanded.as_child(sub_type));
     }
     for (index, event) in answer.events.iter().enumerate() {
         let expanded = whole(&children, &event.children);
         // The raw record refers to the event and to all that it refers to; its session to the event.
         let further = expanded.references.saturating_add(2);
-        total.add(expanded, further).map_err(|e| AnswerError(format!("event {index}: {e}")))?;
+        total.add(expanded, further).map_err(|e| at("event", index, &event.sub_type, &e))?;
     }
     for (index, session) in answer.sessions.iter().enumerate() {
         let expanded = whole(&children, &session.key);
-        total.add(expanded, 1).map_err(|e| AnswerError(format!("session {index}: {e}")))?;
+        total.add(expanded, 1).map_err(|e| at("session", index, &session.sub_type, &e))?;
     }
-    Ok(())
+    Ok(Expansion {
+        bytes: total.data.max(total.canonical),
+        bytes_limit: total.bytes_limit,
+        references: total.references,
+        references_limit: total.references_limit,
+    })
 }
 
 impl Total {

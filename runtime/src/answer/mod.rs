@@ -11,6 +11,7 @@ mod model_tests;
 
 pub use build::build;
 pub use check::{Checked, Rules, check};
+pub use expansion::{Expansion, expand};
 
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +61,16 @@ pub enum Node {
         /// Indices of earlier nodes.
         children: Vec<u32>,
     },
+}
+
+impl Node {
+    /// Its type.
+    #[must_use]
+    pub fn sub_type(&self) -> &str {
+        match self {
+            Self::Attribute { sub_type, .. } | Self::Object { sub_type, .. } => sub_type,
+        }
+    }
 }
 
 /// Something that happened.

@@ -2,12 +2,13 @@
 
 use std::io::{self, Write as _};
 
+use indicatif::{HumanBytes, HumanCount};
 use serde_json::json;
 
 use super::filters::{admit, read_component};
 use crate::cli::InspectArgs;
 use crate::exit::Exit;
-use crate::limits::Profile;
+use crate::limits::{Budget, Limits, Profile};
 use crate::sandbox::Refusal;
 use crate::tahoe::Hash;
 use crate::terminal::escape;
@@ -41,6 +42,7 @@ fn json(filter: &Filter, size: usize) -> serde_json::Value {
         "profile": filter.profile(),
         "imports": filter.imports(),
         "limits": filter.limits(),
+        "setup": filter.setup(),
         "engine": ENGINE,
         "size": size,
         "sha256": filter.digest(),
@@ -71,17 +73,84 @@ fn print(out: &mut impl io::Write, filter: &Filter) -> io::Result<()> {
     line("profile", profile(filter.profile()))?;
     let imports = if filter.imports().is_empty() { "nothing".to_owned() } else { filter.imports().join(", ") };
     line("imports", &imports)?;
-    let limits = filter.limits();
-    let (fuel, memory, output) = (limits.fuel, limits.memory, limits.output);
     line(
-        "limits",
-        &format!("fuel {} + {}/byte, memory {} MiB + {}/byte,", fuel.constant, fuel.factor, memory.constant >> 20, memory.factor),
+        "size",
+        &format!("{} of at most {} bytes", HumanCount(filter.size() as u64), HumanCount(filter.profile().component_bytes())),
     )?;
-    line("", &format!("output {} MiB + {}/byte; all of them: --json", output.constant >> 20, output.factor))?;
-    line("size", &format!("{} bytes", filter.size()))?;
     line("sha256", &filter.digest().to_string())?;
+    let setup = filter.setup();
+    line(
+        "setup",
+        &format!("{} of fuel, {} of memory, before a record's own work", HumanCount(setup.fuel), HumanBytes(setup.memory)),
+    )?;
+    for (number, (name, limit)) in limits(filter.limits()).iter().enumerate() {
+        line(if number == 0 { "limits" } else { "" }, &format!("{name:<22} {limit}"))?;
+    }
     line("engine", ENGINE)?;
     line("admitted", "yes")
+}
+
+/// Every limit, for people: what a record of so many bytes gets of it.
+fn limits(limits: &Limits) -> Vec<(&'static str, String)> {
+    // All of them by name: one that is new must be shown.
+    let Limits {
+        setup_fuel,
+        fuel,
+        wall_clock_ms,
+        memory,
+        table_entries,
+        instances,
+        memories,
+        tables,
+        handles,
+        random,
+        output,
+        nodes,
+        events,
+        sessions,
+        children,
+        depth,
+        sub_type,
+        text,
+        expanded,
+        expanded_ceiling,
+        references,
+        document,
+        log_lines,
+        log_line,
+    } = limits;
+    let count = |count: &u64| HumanCount(*count).to_string();
+    let bytes = |bytes: &u64| HumanBytes(*bytes).to_string();
+    let with_input = |constant: String, budget: &Budget| match budget.divisor {
+        1 => format!("{constant} + {} per byte of the record", budget.factor),
+        1_048_576 => format!("{constant} + {} per MiB of the record", HumanCount(budget.factor)),
+        divisor => format!("{constant} + {} per {divisor} bytes of the record", budget.factor),
+    };
+    let counted = |budget: &Budget| with_input(count(&budget.constant), budget);
+    let in_bytes = |budget: &Budget| with_input(bytes(&budget.constant), budget);
+    vec![
+        ("fuel", counted(fuel)),
+        ("fuel for setup", count(setup_fuel)),
+        ("wall clock in ms", counted(wall_clock_ms)),
+        ("memory", in_bytes(memory)),
+        ("output", in_bytes(output)),
+        ("nodes", counted(nodes)),
+        ("events", counted(events)),
+        ("sessions", counted(sessions)),
+        ("children of one", count(children)),
+        ("depth of objects", count(depth)),
+        ("one sub-type", bytes(sub_type)),
+        ("one text", in_bytes(text)),
+        ("one document", bytes(document)),
+        ("documents written out", format!("{}, at most {}", in_bytes(expanded), bytes(expanded_ceiling))),
+        ("references", counted(references)),
+        ("log lines", format!("{} of {}", count(log_lines), bytes(log_line))),
+        ("core instances", count(instances)),
+        ("memories, tables", format!("{}, {}", count(memories), count(tables))),
+        ("table entries", count(table_entries)),
+        ("handles", count(handles)),
+        ("random bytes", bytes(random)),
+    ]
 }
 
 const fn profile(profile: Profile) -> &'static str {
@@ -96,5 +165,9 @@ const fn profile(profile: Profile) -> &'static str {
 fn print_refusal(out: &mut impl io::Write, refusal: &Refusal, size: usize, digest: Hash) -> io::Result<()> {
     writeln!(out, "{:<12} {size} bytes", "size")?;
     writeln!(out, "{:<12} {digest}", "sha256")?;
-    writeln!(out, "{:<12} no: {}", "admitted", escape(&refusal.to_string()))
+    for (number, part) in refusal.to_string().lines().enumerate() {
+        let begin = if number == 0 { format!("{:<12} no:", "admitted") } else { " ".repeat(16) };
+        writeln!(out, "{begin} {}", escape(part))?;
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! The commands: what was typed becomes calls of the parts, and what came out becomes text and an exit code.
 
+mod bench;
 mod build;
 mod config;
 mod dead_letters;
@@ -18,6 +19,7 @@ mod selftest;
 mod show;
 mod status;
 mod store_check;
+mod test;
 
 use std::io;
 
@@ -59,6 +61,8 @@ pub fn main(cli: Cli) -> Exit {
         Some(Command::Selftest(args)) => selftest::run_suite(args),
         Some(Command::Child { role }) => worker::serve(*role).map(|()| Exit::Complete).map_err(Into::into),
         Some(Command::New(args)) => new::run(args),
+        Some(Command::Test(args)) => test::run(args),
+        Some(Command::Bench(args)) => bench::run(args),
         Some(Command::Build(args)) => build::run(args),
     };
     result.unwrap_or_else(|error| {

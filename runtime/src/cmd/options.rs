@@ -38,6 +38,20 @@ pub(super) fn parse(args: &FiltersArgs) -> Result<BTreeMap<String, BTreeMap<Stri
     Ok(given)
 }
 
+/// Options of the only filter that there is.
+pub(super) fn parse_of_one(typed: &[String]) -> Result<BTreeMap<String, String>, UsageError> {
+    let mut given = BTreeMap::new();
+    for option in typed {
+        let Some((key, value)) = option.split_once('=') else {
+            return Err(UsageError(format!("--option {option:?}: expected KEY=VALUE, such as honeypot=off")));
+        };
+        if given.insert(key.to_owned(), value.to_owned()).is_some() {
+            return Err(UsageError(format!("the option {key} is given twice")));
+        }
+    }
+    Ok(given)
+}
+
 /// What was said of every option of these filters, the variables of their options included.
 pub(super) fn said(filters: &[Filter], config: &Config) -> Result<PerFilter<Source>, UsageError> {
     let mut variables: BTreeMap<String, String> = BTreeMap::new();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use wasmtime::{Engine, Store, StoreContextMut, Trap};
 
 use super::engine::TICK;
-use super::failure::{Phase, classify, cut};
+use super::failure::{Phase, classify, cut, explain};
 use super::limiter::{Exceeded, Limiter};
 use super::options::Options;
 use super::wasi::{Stream, World};
@@ -38,6 +38,7 @@ pub(super) struct State {
     log_dropped: u64,
     log_lines: usize,
     log_line: usize,
+    wall_clock_ms: u64,
     phase: Phase,
     /// Fuel used before the last `start_call`.
     setup_used: u64,
@@ -135,6 +136,7 @@ fn new_store(engine: &Engine, limits: &Limits, input: u64, options: &Options, wo
         log_dropped: 0,
         log_lines: limits.log_lines as usize,
         log_line: limits.log_line as usize,
+        wall_clock_ms: limits.wall_clock_ms.of(input),
         phase: Phase::Instantiation,
         setup_used: 0,
         granted: limits.setup_fuel,
@@ -177,7 +179,11 @@ pub(super) fn run<T>(
     for (level, line) in std::mem::take(&mut state.world).rest() {
         state.log(level, &line);
     }
+    let result = result.map_err(|failure| explain(failure, (state.granted, state.wall_clock_ms), state.phase, &state.log));
+    // Until the call begins, all that was granted and used is setup's.
+    let setup = if state.phase == Phase::Call { state.setup_used } else { state.granted.saturating_sub(left) };
     let report = Report {
+        setup_fuel: setup,
         fuel: state.setup_used.saturating_add(state.granted.saturating_sub(left)),
         memory: state.limiter.memory(),
         output: state.output,

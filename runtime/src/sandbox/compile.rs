@@ -34,7 +34,7 @@ pub enum Refusal {
     #[error("it is not a valid component: {0}")]
     Invalid(String),
     /// Exports no contract that this host knows.
-    #[error("it does not export {expected}, the contract of a filter; it exports: {found}", expected = v0_1_0::EXPORT)]
+    #[error("it does not export {expected}, the contract of a filter; it exports: {found}{}", other_version(found), expected = v0_1_0::EXPORT)]
     NoContract {
         /// What it exports.
         found: String,
@@ -57,7 +57,7 @@ pub enum Refusal {
         limit: u64,
     },
     /// Could not say what it is.
-    #[error("it failed to describe itself: {} ({})", .0.message, .0.kind.name())]
+    #[error("it failed to describe itself: {}", described(.0))]
     Describe(Failure),
     /// What it said breaks the contract.
     #[error("{0}")]
@@ -68,6 +68,23 @@ pub enum Refusal {
     /// The host could not set it up.
     #[error("the host could not set it up: {0}")]
     Host(String),
+}
+
+/// What to do about a filter for another version of the contract.
+fn other_version(exports: &str) -> &'static str {
+    let name = v0_1_0::EXPORT.split_inclusive('@').next().unwrap_or(v0_1_0::EXPORT);
+    if exports.contains(name) {
+        "; that is another version of it: build the filter with the `wit/` of this runtime, or run it with the one that it is for"
+    } else {
+        ""
+    }
+}
+
+/// How it failed, with its frames on lines of their own: what the guest named has no line breaks there.
+fn described(failure: &Failure) -> String {
+    let line = |text: &str| text.replace(['\n', '\r'], " ");
+    let frames = failure.backtrace.iter().map(|frame| format!("\nin {}", line(frame)));
+    format!("{} ({}){}", line(&failure.message), failure.kind.name(), frames.collect::<String>())
 }
 
 /// A component that was admitted, as machine code.

@@ -70,24 +70,27 @@ fn load(engine: &Engine, artifact: &[u8]) -> wasmtime::Result<Component> {
 }
 
 impl Program {
-    /// Asks the filter what it is.
-    ///
-    /// # Errors
-    /// How it failed to say so.
-    pub fn describe(&self) -> Result<Declared, Failure> {
+    /// Asks the filter what it is: what it says or how it failed to, and what that cost.
+    pub fn describe(&self) -> (Result<Declared, Failure>, Report) {
         let limits = &self.limits;
         let (engine, linked) = match &self.code {
             Code::Pooled { linked, .. } => (self.sandbox.pooled(), linked),
             Code::OnDemand(linked) => (self.sandbox.on_demand(), linked),
         };
         let describe = |store: &mut _| linked.describe(store, limits.setup_fuel);
-        run(engine, limits, 0, &Options::default(), World::default(), describe).0
+        run(engine, limits, 0, &Options::default(), World::default(), describe)
     }
 
     /// Gives the filter one record, in a fresh instance. The outcome depends on the component, the settings and the
     /// record, and on nothing else.
     #[must_use]
     pub fn call(&self, record: &Record<'_>, options: &Options) -> Called {
+        self.call_within(record, options, u64::MAX)
+    }
+
+    /// The same, with no more than so much fuel for the call itself, and no more than its limit.
+    #[must_use]
+    pub fn call_within(&self, record: &Record<'_>, options: &Options, fuel: u64) -> Called {
         let input = record.data.len() as u64;
         let (engine, linked) = match self.engine_for(input) {
             Ok(found) => found,
@@ -96,7 +99,7 @@ impl Program {
                 return Called { outcome: Outcome::Failed(failure), report: Report::default() };
             }
         };
-        let fuel = self.limits.fuel.of(input);
+        let fuel = self.limits.fuel.of(input).min(fuel);
         let world = match self.profile {
             // Which cannot look at it.
             Profile::Pure => World::default(),

@@ -7,6 +7,8 @@ use super::{Store, StoreError, mongodb, sqlite};
 pub enum Access {
     /// A store that is not there is made, and what is missing in one that is: tables, indexes.
     Create,
+    /// As `Create`, and nothing waits for the disk: for an archive that is thrown away when its process ends.
+    Scratch,
     /// A store that is not there is an error; it can be written.
     Existing,
     /// Nothing is written, by whatever is called later.

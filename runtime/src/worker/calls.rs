@@ -58,6 +58,19 @@ impl Worker {
         waiting: &mut VecDeque<T>,
         count: usize,
         record_of: impl Fn(&T) -> Record<'_>,
+        each: impl FnMut(T, Called) -> ControlFlow<()>,
+    ) {
+        self.call_within(None, filter, waiting, count, record_of, each);
+    }
+
+    /// The same, with no more than so much fuel for a record.
+    fn call_within<T>(
+        &mut self,
+        fuel: Option<u64>,
+        filter: &Filter,
+        waiting: &mut VecDeque<T>,
+        count: usize,
+        record_of: impl Fn(&T) -> Record<'_>,
         mut each: impl FnMut(T, Called) -> ControlFlow<()>,
     ) {
         let mut left = count.min(waiting.len());
@@ -66,7 +79,7 @@ impl Worker {
             let asked = if alone { 1 } else { left };
             let records: Vec<Record<'_>> = waiting.iter().take(asked).map(&record_of).collect();
             let inputs: Vec<u64> = records.iter().map(|record| record.data.len() as u64).collect();
-            let mut missing = self.send(filter, records).err();
+            let mut missing = self.send(filter, records, fuel).err();
             for input in inputs {
                 let called = match missing.take() {
                     None => self.receive(filter, input),
@@ -102,8 +115,18 @@ impl Worker {
 
     /// Gives a filter one record.
     pub fn call_one(&mut self, filter: &Filter, record: Record<'_>) -> Called {
+        self.one(filter, record, None)
+    }
+
+    /// Gives a filter one record and no more than so much fuel for it: to see where it is when that is used up.
+    pub fn call_one_within(&mut self, filter: &Filter, record: Record<'_>, fuel: u64) -> Called {
+        self.one(filter, record, Some(fuel))
+    }
+
+    fn one(&mut self, filter: &Filter, record: Record<'_>, fuel: Option<u64>) -> Called {
         let mut outcome = None;
-        self.call(
+        self.call_within(
+            fuel,
             filter,
             &mut VecDeque::from([record]),
             1,
@@ -118,7 +141,7 @@ impl Worker {
     }
 
     /// Asks; starts a process and has it load the filter, if need be.
-    fn send(&mut self, filter: &Filter, records: Vec<Record<'_>>) -> Result<(), Missing> {
+    fn send(&mut self, filter: &Filter, records: Vec<Record<'_>>, fuel: Option<u64>) -> Result<(), Missing> {
         let mut running = match self.running.take() {
             Some(running) => running,
             None => match self.launcher.start(Role::Call) {
@@ -139,7 +162,7 @@ impl Worker {
         let within = Duration::from_millis(filter.limits().wall_clock_ms.of(longest).saturating_mul(2)).saturating_add(GRACE);
         let ask = || {
             running.process.wait_for(within)?;
-            running.process.send(&Request::Call { filter: number, records })?;
+            running.process.send(&Request::Call { filter: number, records, fuel })?;
             running.process.flush()
         };
         match ask() {
@@ -182,6 +205,7 @@ fn cut(called: Called, limits: &Limits, input: u64) -> Called {
     report.log.truncate(lines);
     report.log.iter_mut().for_each(|logged| shorten(&mut logged.message, line));
     report.fuel = report.fuel.min(limits.setup_fuel.saturating_add(limits.fuel.of(input)));
+    report.setup_fuel = report.setup_fuel.min(report.fuel);
     report.memory = report.memory.min(limits.memory.of(input));
     let outcome = match outcome {
         Outcome::Answered(answer) => Outcome::Answered(answer),

@@ -90,11 +90,11 @@ fn answer_calls(sandbox: &Arc<Sandbox>, socket: &UnixStream) -> io::Result<()> {
                 let (program, _) = programs.get(&filter).ok_or_else(unknown)?;
                 wire::send(&mut output, &program.describe())?;
             }
-            Request::Call { filter, records } => {
+            Request::Call { filter, records, fuel } => {
                 let (program, options) = programs.get(&filter).ok_or_else(unknown)?;
                 let mut sent = Instant::now();
                 for record in records {
-                    wire::send(&mut output, &program.call(&record, options))?;
+                    wire::send(&mut output, &program.call_within(&record, options, fuel.unwrap_or(u64::MAX)))?;
                     if sent.elapsed() > HOLD {
                         output.flush()?;
                         sent = Instant::now();

@@ -5,6 +5,8 @@ use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::cache::Cache;
 use super::child::Role;
 use super::confine::COMPILING_SECONDS;
@@ -14,7 +16,7 @@ use crate::descriptor::{Declared, Descriptor};
 use crate::limits::{Limits, Profile};
 use crate::sandbox::{CONTRACT, Compiled, Options, Refusal, check_header};
 use crate::tahoe::Hash;
-use crate::verdict::Failure;
+use crate::verdict::{Failure, Report};
 
 /// The most bytes of anything that is neither machine code nor an answer.
 const MOST: u64 = 16 * 1024 * 1024;
@@ -25,7 +27,17 @@ pub struct Filter {
     digest: Hash,
     size: usize,
     imports: Vec<String>,
+    setup: Setup,
     pub(super) code: Code,
+}
+
+/// What a filter takes before it is given a record.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Setup {
+    /// Units of fuel to make an instance.
+    pub fuel: u64,
+    /// Bytes of memory, once it has said what it is.
+    pub memory: u64,
 }
 
 /// What a child needs to run a filter.
@@ -118,16 +130,17 @@ fn describe(
         }
         process.send(&Request::Describe { filter: number })?;
         process.flush()?;
-        let declared: Result<Declared, Failure> = process.receive(MOST)?;
-        Ok(declared.map_err(Refusal::Describe))
+        let (declared, report): (Result<Declared, Failure>, Report) = process.receive(MOST)?;
+        Ok(declared.map(|declared| (declared, report)).map_err(Refusal::Describe))
     };
-    let declared = match exchange(&mut process) {
-        Ok(declared) => declared?,
+    let (declared, report) = match exchange(&mut process) {
+        Ok(described) => described?,
         Err(error) => return Err(Refusal::Host(format!("the process that ran it {}", process.obituary(&error)))),
     };
     let descriptor = Descriptor::check(declared).map_err(|error| Refusal::Descriptor(error.to_string()))?;
     code.options = Options::resolve(&descriptor, &BTreeMap::new()).map_err(|error| Refusal::Host(error.to_string()))?;
-    Ok(Filter { descriptor, digest, size, imports, code })
+    let setup = Setup { fuel: report.setup_fuel, memory: report.memory };
+    Ok(Filter { descriptor, digest, size, imports, setup, code })
 }
 
 impl Filter {
@@ -147,6 +160,12 @@ impl Filter {
     #[must_use]
     pub const fn size(&self) -> usize {
         self.size
+    }
+
+    /// What it takes before it is given a record.
+    #[must_use]
+    pub const fn setup(&self) -> Setup {
+        self.setup
     }
 
     /// What it imports.

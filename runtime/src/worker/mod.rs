@@ -22,5 +22,5 @@ mod wire;
 pub use cache::Cache;
 pub use calls::Worker;
 pub use child::{Role, serve};
-pub use filter::{Filter, load};
+pub use filter::{Filter, Setup, load};
 pub use process::Launcher;

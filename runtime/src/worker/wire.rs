@@ -23,7 +23,7 @@ pub(super) enum Request<'a> {
         /// Its settings.
         options: Options,
     },
-    /// Ask a filter what it is. Answered by `Result<Declared, Failure>`.
+    /// Ask a filter what it is. Answered by `(Result<Declared, Failure>, Report)`.
     Describe {
         /// Which.
         filter: u32,
@@ -35,6 +35,8 @@ pub(super) enum Request<'a> {
         /// In this order.
         #[serde(borrow)]
         records: Vec<Record<'a>>,
+        /// Units of fuel for each, if it is to have fewer than its limit.
+        fuel: Option<u64>,
     },
 }
 
@@ -139,7 +141,7 @@ mod tests {
                 "events": [],
                 "sessions": [],
             }},
-            "report": {"fuel": 1, "memory": 2, "output": 3, "log": [{"level": "info", "message": "said"}], "log_dropped": 0},
+            "report": {"fuel": 1, "setup_fuel": 1, "memory": 2, "output": 3, "log": [{"level": "info", "message": "said"}], "log_dropped": 0},
         }))
         .unwrap()
     }

@@ -93,7 +93,7 @@ impl MongoStore {
     /// The address is none, the server is out of reach or does not let us in. The password is in no error.
     pub fn open(uri: &str, access: Access) -> Result<Self, StoreError> {
         let server = Server::connect(uri)?;
-        if access == Access::Create {
+        if matches!(access, Access::Create | Access::Scratch) {
             indexes::ensure(&server)?;
         } else if !server.has_collection(INSTANCE)? {
             return Err(server.refuse(&format!("has no collection `{INSTANCE}`: there is no archive in that database")));

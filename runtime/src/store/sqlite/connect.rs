@@ -34,7 +34,7 @@ pub(super) fn open(path: &str, access: Access) -> Result<(Connection, InFile), S
     let absolute = std::path::absolute(Path::new(path)).map_err(|e| given.refuse(&format!("is no usable path: {e}")))?;
     match absolute.try_exists() {
         Err(e) => return Err(given.refuse(&format!("cannot be looked at: {e}"))),
-        Ok(false) if access != Access::Create => {
+        Ok(false) if !matches!(access, Access::Create | Access::Scratch) => {
             return Err(given.refuse("does not exist: give the database of an earlier run, or ingest records first"));
         }
         Ok(true) if absolute.is_dir() => return Err(given.refuse("is a folder: give the path of a file")),
@@ -43,7 +43,7 @@ pub(super) fn open(path: &str, access: Access) -> Result<(Connection, InFile), S
     let file = InFile::new(absolute);
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
         | match access {
-            Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+            Access::Create | Access::Scratch => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
             Access::Existing => OpenFlags::SQLITE_OPEN_READ_WRITE,
             Access::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
         };
@@ -53,6 +53,9 @@ pub(super) fn open(path: &str, access: Access) -> Result<(Connection, InFile), S
         schema::check(&connection, &file)?;
         set_up(&connection, READER_CACHE_KIB).map_err(|e| file.error(e))?;
         return Ok((connection, file));
+    }
+    if access == Access::Scratch {
+        connection.pragma_update(None, "synchronous", "OFF").map_err(|e| file.error(e))?;
     }
     // Before anything is changed: the file may be another application's.
     schema::prepare(&mut connection, &file)?;
@@ -65,7 +68,9 @@ pub(super) fn open(path: &str, access: Access) -> Result<(Connection, InFile), S
             file.refuse("lies where SQLite cannot use a write-ahead log (a network file system?): give a path on a local disk")
         );
     }
-    relax(&connection).map_err(|e| file.error(e))?;
+    if access != Access::Scratch {
+        relax(&connection).map_err(|e| file.error(e))?;
+    }
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(|e| file.error(e))?;
     Ok((connection, file))
 }
@@ -74,7 +79,7 @@ pub(super) fn open(path: &str, access: Access) -> Result<(Connection, InFile), S
 pub(super) fn open_reader(file: &InFile, access: Access) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
         | match access {
-            Access::Create | Access::Existing => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Access::Create | Access::Scratch | Access::Existing => OpenFlags::SQLITE_OPEN_READ_WRITE,
             Access::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
         };
     let connection = Connection::open_with_flags(file.path(), flags).map_err(|e| file.error(e))?;
@@ -252,6 +257,19 @@ mod tests {
         assert!(scratch.store.claim(FILTER, ALL).is_err());
         assert!(scratch.store.tally(FILTER).is_err());
         assert!(scratch.store.commit(FILTER, &[]).is_err());
+    }
+
+    #[test]
+    fn an_archive_that_is_thrown_away_holds_the_same_and_waits_for_no_disk() {
+        let [lasting, scratch] = [Access::Create, Access::Scratch].map(|access| {
+            let folder = tempfile::tempdir().unwrap();
+            let store = SqliteStore::open(folder.path().join("tahoe.db").to_str().unwrap(), access).unwrap();
+            store.ingest(&[record("cowrie", 1, "org-one")]).unwrap();
+            let writer = super::super::lock(&store.writer);
+            let mode: i64 = writer.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+            (exported(&store), mode)
+        });
+        assert_eq!((lasting.0, lasting.1, 0), (scratch.0, 1, scratch.1));
     }
 
     #[test]

@@ -9,16 +9,19 @@ use super::schema::itype_code;
 use crate::store::{Archived, NewRecord};
 use crate::tahoe::Itype;
 
-/// Archives a batch: durable, or not at all.
+/// Archives a batch: durable, unless the archive is to be thrown away, or not at all.
 pub(super) fn ingest(writer: &mut Writer, records: &[NewRecord]) -> rusqlite::Result<Vec<Archived>> {
+    if !writer.lasting {
+        return ingest_whole(writer, records);
+    }
     // Cannot be set within a transaction.
     insist(&writer.connection)?;
-    let archived = ingest_durably(writer, records);
+    let archived = ingest_whole(writer, records);
     relax(&writer.connection)?;
     archived
 }
 
-fn ingest_durably(writer: &mut Writer, records: &[NewRecord]) -> rusqlite::Result<Vec<Archived>> {
+fn ingest_whole(writer: &mut Writer, records: &[NewRecord]) -> rusqlite::Result<Vec<Archived>> {
     let transaction = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut archive = Archive::prepare(&transaction)?;
     let archived = records.iter().map(|record| archive.add(record)).collect::<rusqlite::Result<_>>()?;

@@ -56,6 +56,8 @@ struct Writer {
     connection: Connection,
     /// `None` while a transaction adds to it, and after one that was rolled back.
     known: Option<Known>,
+    /// Whether what is archived must outlive the process.
+    lasting: bool,
 }
 
 impl SqliteStore {
@@ -70,7 +72,7 @@ impl SqliteStore {
             access,
             claims: Mutex::default(),
             reader: Mutex::new(reader),
-            writer: Mutex::new(Writer { connection, known: None }),
+            writer: Mutex::new(Writer { connection, known: None, lasting: access != Access::Scratch }),
             file,
         })
     }

@@ -35,11 +35,18 @@ fn parse(record: &Record, _: &Host) -> Result<Answer, Rejection> {
             let key = nodes(&mut answer, &spec, "children")?;
             answer.session(text(&spec, "sub_type")?, &key);
         }
+        "panic" => stop(text(&spec, "data")?),
         _ => {
             node(&mut answer, &spec)?;
         }
     }
     Ok(answer)
+}
+
+#[expect(clippy::panic, reason = "to see what an author sees")]
+#[inline(never)]
+fn stop(words: &str) {
+    panic!("told to stop: {words}");
 }
 
 /// Recursion is bounded by the depth of raw records.
