@@ -30,6 +30,7 @@ test and, built for WebAssembly, inside the runtime's sandbox.
 | `filter`    | `Filter`, what it says of itself, and `Record`                                |
 | `answer`    | `Answer`: documents on their way to the host, within its limits               |
 | `fields`    | single values of a record, by the archive's rules                             |
+| `json_text` | JSON inside a record, entry by entry                                          |
 | `times`     | ISO 8601                                                                      |
 | `net`       | addresses and URLs                                                            |
 | `log`       | lines for the operator                                                        |
@@ -37,7 +38,7 @@ test and, built for WebAssembly, inside the runtime's sandbox.
 | `testing`   | running a filter natively: goldens, and a check against the contract          |
 """
 
-from . import fields, limits, log, net, times
+from . import fields, json_text, limits, log, net, times
 from .answer import Answer
 from .documents import Attribute, Event, Object, Scalar, Session
 from .filter import Emits, Filter, Option, Record
@@ -56,6 +57,7 @@ __all__ = [
     "Scalar",
     "Session",
     "fields",
+    "json_text",
     "limits",
     "log",
     "net",

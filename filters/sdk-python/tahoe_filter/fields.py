@@ -1,11 +1,10 @@
-"""The archive's rules for single fields of a record, and for JSON inside one.
+"""The archive's rules for single fields of a record.
 
 Numbers arrive as text and text as numbers, depending on what shipped the record: where text belongs a number becomes its
 digits, and where a whole number belongs digits become one. `null` is absent. A list or an object where a scalar belongs is a
 mangled record: `Rejected` is raised, with what was expected and what was found.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from math import isfinite
@@ -113,21 +112,6 @@ def kind(value: Any) -> str:
     if isinstance(value, str):
         return "text"
     return "a list" if isinstance(value, list) else "an object"
-
-
-def strict(literal: str) -> float:
-    """Refuses the literals that Python reads in JSON, and JSON does not know: for `parse_constant`."""
-    raise ValueError(f"{literal} is no number of JSON")
-
-
-def parse_json(source: str) -> Any:
-    """Reads JSON inside a record; `Rejected` if it is none, or too deep to be read."""
-    try:
-        return json.loads(source, parse_constant=strict)
-    except ValueError as error:
-        raise Rejected(f"expected JSON, found {error}") from None
-    except RecursionError:
-        raise Rejected("expected JSON, found lists and objects too deep to be read") from None
 
 
 def _unexpected(key: str, expected: str, found: Any) -> Rejected:
