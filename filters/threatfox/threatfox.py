@@ -19,6 +19,14 @@ HASHES = {
 LOGGED_ENTRIES = 20
 """How many entries that are left out are named in the log."""
 
+ENTRY_CHARACTERS = 100
+FACT_CHARACTERS = 20
+"""What an entry, and each fact in it, takes of a dump at least. A dump that packs more into its length was made to cost more
+fuel than a record of its length has, and is not read to its end."""
+
+MOST_PARTS = 64
+"""How many tags, or other names of a malware, one indicator may have."""
+
 _HEX = re.compile(r"[0-9A-Fa-f]+")
 
 
@@ -28,15 +36,25 @@ def parse(record, options):
     threshold = int(options["confidence"])
     count = left_out = 0
     reason = "it holds no JSON objects"
-    for count, element in enumerate(json_text.objects_in_lists(source_of(record)), 1):
+    source = source_of(record)
+    spare = 10_000 + len(source)
+    for count, element in enumerate(json_text.objects_in_lists(source), 1):
+        spare -= ENTRY_CHARACTERS
         try:
-            if not answer.add(event_of(element, record, threshold)):
+            event = event_of(element, record, threshold)
+            spare -= FACT_CHARACTERS * len(event.children)
+            if spare < 0:
+                log.warn(f"stopped at entry {count}: no dump of ThreatFox holds so much in so few characters")
+                break
+            if not answer.add(event):
                 raise Rejected("the dump is more than the archive takes from a record of its length")
         except Rejected as rejected:
             left_out += 1
             if left_out <= LOGGED_ENTRIES:
                 reason = f"entry {count}: {rejected.reason}"
                 log.warn(f"left out {reason}")
+            if spare < 0:
+                break
     if left_out == count:
         raise Rejected(f"expected entries of ThreatFox in JSON, found none that can be read: {reason}")
     if left_out > LOGGED_ENTRIES:
@@ -105,7 +123,7 @@ def facts_of(entry, key):
     found = []
     # In exports the id is the key of the entry, in answers of the API a field.
     identifier = fields.filled_text(entry, "id") or key
-    if identifier is not None and identifier.isdigit():
+    if identifier is not None and identifier.isascii() and identifier.isdigit():
         found.append(Attribute("threatfox_id", identifier))
     found.extend(malware_of(entry))
     for sub_type in ("threat_type", "reporter", "reference"):
@@ -118,7 +136,11 @@ def facts_of(entry, key):
     found.extend(Attribute("tag", tag) for tag in list_of(entry, "tags"))
     last_seen = fields.filled_text(entry, "last_seen_utc") or fields.filled_text(entry, "last_seen")
     if last_seen is not None:
-        found.append(Attribute("last_seen_timestamp", time_of(last_seen)))
+        try:
+            found.append(Attribute("last_seen_timestamp", time_of(last_seen)))
+        except Rejected:
+            # It is not worth the entry.
+            pass
     return found
 
 
@@ -136,8 +158,8 @@ def malware_of(entry):
 
 def list_of(entry, key):
     """What is a list in answers of the API, and in exports a text with commas."""
-    parts = (part.strip() for text in fields.texts(entry, key) for part in text.split(","))
-    return list(dict.fromkeys(part for part in parts if part))
+    parts = [part.strip() for text in fields.texts(entry, key)[:MOST_PARTS] for part in text.split(",", MOST_PARTS)]
+    return [part for part in dict.fromkeys(parts[:MOST_PARTS]) if part]
 
 
 def time_of(text):

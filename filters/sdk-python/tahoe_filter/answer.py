@@ -76,8 +76,12 @@ class Answer:
         else:
             raise TypeError(f"found {type(document).__name__}, expected an Event, a Session, an Object or an Attribute")
         limits = self._limits
-        counts = len(self.nodes) <= limits.nodes, len(self.events) <= limits.events, len(self.sessions) <= limits.sessions
-        if all(counts) and self._expansion.is_within(limits):
+        if (
+            len(self.nodes) <= limits.nodes
+            and len(self.events) <= limits.events
+            and len(self.sessions) <= limits.sessions
+            and self._expansion.is_within(limits)
+        ):
             return True
         self._go_back(*before)
         return False
@@ -112,12 +116,12 @@ class Answer:
         return position
 
     def _nodes(self, nodes: "tuple[Node, ...]") -> tuple[int, ...]:
-        return tuple(self._node(node) for node in nodes)
+        return tuple([self._node(node) for node in nodes])
 
     def _node(self, root: Node) -> int:
         """The position of a node, which is added with all below it. Not recursive: a filter may nest objects as deep as
         its data says, and it is the host that refuses them."""
-        if isinstance(root, Attribute):
+        if type(root) is Attribute:
             return self._attribute(root)
         done: dict[int, int] = {}
         waiting: list[Node] = [root]
@@ -135,19 +139,24 @@ class Answer:
         return done[id(root)]
 
     def _attribute(self, attribute: Attribute) -> int:
-        value = attribute.value
-        if isinstance(value, str):
-            kept = cut(whole(value), self._limits.text_bytes)
-            if len(kept) < len(value):
-                self.cut_texts += 1
-            value = kept
+        sub_type, value = attribute.sub_type, attribute.value
+        kind = type(value)
         # As text, a float has its sign and no equal integer.
-        key = attribute.sub_type, type(value), repr(value) if isinstance(value, float) else value
+        key = sub_type, kind, repr(value) if kind is float else value
         position = self._positions.get(key)
         if position is None:
-            position = self._place(key, AttributeNode(attribute.sub_type, value))
-            self._expansion.attribute(attribute.sub_type, value)
+            kept = self._kept(value) if isinstance(value, str) else value
+            position = self._place(key, AttributeNode(sub_type, kept))
+            self._expansion.attribute(sub_type, kept)
         return position
+
+    def _kept(self, text: str) -> str:
+        """A text as the host takes it."""
+        found = whole(text)
+        kept = cut(found, self._limits.text_bytes)
+        if len(kept) < len(found):
+            self.cut_texts += 1
+        return kept
 
     def _object(self, node: Object, children: tuple[int, ...]) -> int:
         key = node.sub_type, children

@@ -1,6 +1,7 @@
 """From a filter to what the component model binds: the only module that knows the bindings, which are generated when a
 component is built and are not there otherwise."""
 
+import gc
 from typing import Any
 
 from componentize_py_types import Err  # type: ignore[import-not-found]
@@ -14,6 +15,9 @@ from .documents import Scalar
 from .filter import Filter, Record
 from .limits import cut
 from .rejection import REASON_BYTES, Rejected
+
+# An instance lives for one record, whose memory is bounded: looking for what could be freed is a waste.
+gc.disable()
 
 _CATEGORIES = {category.name.lower(): category for category in types.Category}
 _LEVELS = {level.name.lower(): level for level in host_log.Level}

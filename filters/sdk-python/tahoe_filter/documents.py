@@ -22,14 +22,9 @@ class Attribute:
 
     def __init__(self, sub_type: str, value: Scalar) -> None:
         """`sub_type` is an identifier, `[A-Za-z_][A-Za-z0-9_]*`; one that ends in a digit cannot hold a number."""
-        if isinstance(value, int):
-            if not -(1 << 63) <= value < 1 << 63:
-                raise ValueError(f"{sub_type} holds an integer of more than 64 bits")
-        elif isinstance(value, float):
-            if not isfinite(value):
-                raise ValueError(f"{sub_type} holds {value}, which no archive can store")
-        elif value is not None and not isinstance(value, str):
-            raise TypeError(f"{sub_type} holds {type(value).__name__}, expected a scalar")
+        # Nearly all are texts.
+        if type(value) is not str and value is not None:
+            value = _number(sub_type, value)
         self.sub_type = sub_type
         self.value = value
 
@@ -118,6 +113,18 @@ class Event:
 
 Document = Union[Attribute, Object, Event, Session]
 """What a filter returns."""
+
+
+def _number(sub_type: str, value: Scalar) -> Scalar:
+    if isinstance(value, int):
+        if not -(1 << 63) <= value < 1 << 63:
+            raise ValueError(f"{sub_type} holds an integer of more than 64 bits")
+    elif isinstance(value, float):
+        if not isfinite(value):
+            raise ValueError(f"{sub_type} holds {value}, which no archive can store")
+    elif not isinstance(value, str):
+        raise TypeError(f"{sub_type} holds {type(value).__name__}, expected a scalar")
+    return value
 
 
 def _children(sub_type: str, children: Sequence[Node]) -> tuple[Node, ...]:

@@ -5,7 +5,6 @@ summed from the leaves up: of a text the next level needs the length, the quotes
 """
 
 from json.encoder import encode_basestring_ascii
-from typing import NamedTuple
 
 from .documents import Scalar
 from .limits import DOCUMENT_BYTES, Limits
@@ -20,28 +19,24 @@ _CEILING = 1 << 62
 """Above every limit. Objects that share children all the way down grow without bound, and so would Python's integers."""
 
 
-class _Size(NamedTuple):
-    """What a document takes, or what it adds to one that it is a child of. The first three describe its canonical form:
-    a text of ASCII, as far as writing it as a JSON string depends on it."""
-
-    length: int
-    quotes: int
-    backslashes: int
-    data: int
-    references: int
+_Size = tuple[int, int, int, int, int]
+"""What a document takes, or what it adds to one that it is a child of: length, quotes and backslashes of its canonical form,
+a text of ASCII; bytes of its data; its references."""
 
 
 def _as_child(sub_type: str, size: _Size) -> _Size:
     """As `"sub_type": [child]`, and a reference. The child is written as a string within a list, which is a string."""
-    length, quotes, backslashes = size.length, size.quotes, size.backslashes
-    length, quotes, backslashes = length + quotes + backslashes + 4, quotes + 2, 2 * backslashes + quotes
-    length, quotes, backslashes = length + quotes + backslashes + 2, quotes + 2, 2 * backslashes + quotes
-    return _Size(
-        min(length + len(sub_type) + 6, _CEILING),
-        min(quotes + 2, _CEILING),
-        min(backslashes, _CEILING),
-        min(size.data + len(sub_type) + 8, _CEILING),
-        min(size.references + 1, _CEILING),
+    length, quotes, backslashes, data, references = size
+    named = len(sub_type)
+    if length > _CEILING:
+        return _CEILING, _CEILING, _CEILING, _CEILING, _CEILING
+    # Written once, a text has its quotes and backslashes escaped and two quotes around it; here that is done twice.
+    return (
+        length + 3 * (quotes + backslashes) + 14 + named,
+        quotes + 6,
+        4 * backslashes + 3 * quotes + 2,
+        data + named + 8,
+        references + 1,
     )
 
 
@@ -58,9 +53,9 @@ class Expansion:
         if isinstance(value, str):
             written = encode_basestring_ascii(value)
             length = len(written)
-            size = _Size(length, written.count('"'), written.count("\\"), length, 0)
+            size = length, written.count('"'), written.count("\\"), length, 0
         else:
-            size = _Size(_NUMBER, 0, 0, _NUMBER, 0)
+            size = _NUMBER, 0, 0, _NUMBER, 0
         self._add(size, 1)
         self._sizes.append(_as_child(sub_type, size))
 
@@ -75,26 +70,33 @@ class Expansion:
         """Measures an event."""
         size = self._of_children(children)
         # The raw record refers to the event and to all that it refers to; its session to the event.
-        self._add(size, size.references + 2)
+        self._add(size, size[4] + 2)
 
     def session(self, key: tuple[int, ...]) -> None:
         """Measures a session."""
         self._add(self._of_children(key), 1)
 
     def _of_children(self, children: tuple[int, ...]) -> _Size:
-        sizes = [self._sizes[child] for child in children]
-        length, quotes, backslashes, data, references = (sum(column) for column in zip(*sizes, strict=True))
-        return _Size(length + 2, quotes, backslashes, data + 2, references)
+        length, quotes, backslashes, data, references = 2, 0, 0, 2, 0
+        sizes = self._sizes
+        for child in children:
+            size = sizes[child]
+            length += size[0]
+            quotes += size[1]
+            backslashes += size[2]
+            data += size[3]
+            references += size[4]
+        return length, quotes, backslashes, data, references
 
     def _add(self, size: _Size, further: int) -> None:
         """Adds a document and the references that others have because of it."""
         canonical, data, references, largest = self.total
-        document = size.data + size.references * _REFERENCE + _FIXED
+        document = size[3] + size[4] * _REFERENCE + _FIXED
         self.total = (
-            canonical + size.length,
-            data + size.data,
-            references + size.references + further,
-            max(largest, document),
+            canonical + size[0],
+            data + size[3],
+            references + size[4] + further,
+            document if document > largest else largest,
         )
 
     def is_within(self, limits: Limits) -> bool:

@@ -20,7 +20,7 @@ _EXACT = 1 << 53
 def text(data: Mapping[str, Any], key: str) -> str | None:
     """The text under a key, numbers as their digits; `None` if it is absent."""
     value = data.get(key)
-    if value is None or isinstance(value, str):
+    if type(value) is str or value is None:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -40,7 +40,7 @@ def required_text(data: Mapping[str, Any], key: str) -> str:
 def filled_text(data: Mapping[str, Any], key: str) -> str | None:
     """As `text`, where nothing but white space is as good as absent."""
     found = text(data, key)
-    return found if found is not None and found.strip() else None
+    return None if found is None or found.isspace() or not found else found
 
 
 def whole_number(data: Mapping[str, Any], key: str) -> "int | float | str | bool | None":
