@@ -20,7 +20,7 @@ LOGGED_ENTRIES = 20
 """How many entries that are left out are named in the log."""
 
 ENTRY_CHARACTERS = 100
-FACT_CHARACTERS = 20
+FACT_CHARACTERS = 24
 """What an entry, and each fact in it, takes of a dump at least. A dump that packs more into its length was made to cost more
 fuel than a record of its length has, and is not read to its end."""
 

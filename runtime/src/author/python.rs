@@ -169,7 +169,7 @@ impl Environment {
         venv.args(["-m", "venv", "--clear"]).arg(&self.folder);
         let made = run(&mut venv).with_context(|| {
             format!(
-                "filters in Python need {} 3.10 or later to be built: on Debian `apt-get install python3-venv`",
+                "filters in Python need {} 3.11 or later to be built: on Debian `apt-get install python3-venv`",
                 python.display()
             )
         })?;
