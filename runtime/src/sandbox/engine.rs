@@ -28,7 +28,8 @@ const GUEST_STACK_BYTES: usize = 512 * 1024;
 /// Memory that a guest leaves behind is kept up to here, and put back as it was, so that the next instance finds it mapped. A
 /// language's runtime touches some two megabytes before it looks at the record; to fault them in takes longer than the call.
 fn keep_resident_bytes(profile: Profile) -> usize {
-    // Where the kernel does not list the pages that were written, all these bytes would be put back.
+    // Where the kernel does not list the pages that were written, all these bytes would be put back. The engine asks for 32
+    // runs of such pages; what is beyond is given back to the system.
     if profile == Profile::Wasi && PoolingAllocationConfig::is_pagemap_scan_available() { 8 << 20 } else { 1 << 20 }
 }
 
@@ -103,8 +104,8 @@ fn pool(calls: u32, profile: Profile) -> PoolingAllocationConfig {
     pool
 }
 
-/// An engine with slots for so many calls of components of a profile, or one that allocates what each call needs. Every setting that a guest's
-/// behaviour, or its machine code, may depend on is the same for all.
+/// An engine with slots for so many calls of components of a profile, or one that allocates what each call needs. Every
+/// setting that a guest's behaviour, or its machine code, may depend on is the same for all.
 pub(super) fn new_engine(slots: Option<(u16, Profile)>) -> wasmtime::Result<Engine> {
     let strategy = match slots {
         Some((calls, profile)) => InstanceAllocationStrategy::Pooling(pool(u32::from(calls), profile)),
