@@ -29,7 +29,7 @@ declare -A may_use=(
     [json]="" [tahoe]="json" [answer]="descriptor json limits tahoe" [descriptor]="tahoe" [verdict]="answer"
     [sandbox]="answer descriptor limits tahoe verdict" [store]="descriptor json tahoe verdict answer limits"
     [worker]="answer descriptor limits sandbox tahoe verdict" [pipeline]="answer descriptor sandbox store tahoe terminal verdict worker" [ingest]="descriptor json store tahoe terminal" [limits]="" [terminal]="" [exit]="" [file]=""
-    [lock]="file limits tahoe terminal worker" [cli]="author config ingest worker verdict" [config]="file store" [author]=""
+    [lock]="file limits tahoe terminal worker" [cli]="author config ingest worker verdict" [config]="file store" [author]="file"
     # The suite goes the whole way.
     [fixture]="file ingest json limits pipeline sandbox store tahoe usage verdict worker" [usage]="answer limits tahoe verdict"
     [selftest]="answer descriptor limits pipeline sandbox store tahoe verdict worker"

@@ -65,6 +65,25 @@ build_runtime() {
 build_filters() {
     say "building the filters"
     "$runtime" build filters/cowrie filters/sighting filters/email filters/openphish_feed filters/phishtank_feed --output filters
+    build_python_filters
+}
+
+# Filters in Python need Python, and once a package index. Where one of them is missing this is said, and their fixtures are
+# skipped; whatever else goes wrong is an error.
+build_python_filters() {
+    rm -f filters/threatfox.wasm
+    if ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then
+        say "no Python here that can make virtual environments (on Debian: apt-get install python3-venv): filters in Python will be SKIPPED"
+        return 0
+    fi
+    local output
+    if output=$("$runtime" build filters/threatfox --output filters 2>&1); then
+        printf '%s\n' "$output"
+    elif [[ $output == *"pip could not install"* ]]; then
+        say "pip could not install what builds filters in Python, which needs a package index: they will be SKIPPED"
+    else
+        fail "$output"
+    fi
 }
 
 # A guest for tests that imports WASI, since Rust's own std does for that target. Only rustup has it; without it, the test

@@ -25,6 +25,15 @@ RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --relea
 say "tests (those of the MongoDB store need Go, for a server to test on, or TAHOE_TEST_MONGODB_URI, and say which they found)"
 cargo test --release --locked --quiet --workspace
 
+say "the SDK for filters in Python, and the filter that is written with it, natively"
+if "${PYTHON:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    export PYTHONDONTWRITEBYTECODE=1
+    (cd filters/sdk-python && "${PYTHON:-python3}" -m unittest discover --quiet -s tests)
+    (cd filters/threatfox && PYTHONPATH=../sdk-python "${PYTHON:-python3}" -m unittest discover --quiet -s tests)
+else
+    say "no Python 3.11 or later here: SKIPPED"
+fi
+
 say "licences and sources of dependencies"
 scripts/check-dependencies.sh
 

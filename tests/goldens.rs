@@ -82,9 +82,24 @@ pub(crate) fn compare(name: &str, case: &Value, filter: &Path) {
 /// The folders of filters in this repository.
 pub(crate) fn filters() -> Vec<String> {
     let folders = std::fs::read_dir(root().join("filters")).unwrap().map(|entry| entry.unwrap().path());
-    let filters = folders.filter(|folder| folder.join("Cargo.toml").exists() && !folder.ends_with("sdk"));
+    let is_filter = |folder: &PathBuf| folder.join("Cargo.toml").exists() || folder.join("pyproject.toml").exists();
+    let filters = folders.filter(|folder| is_filter(folder) && !folder.ends_with("sdk") && !folder.ends_with("sdk-python"));
     let mut names: Vec<String> = filters.map(|folder| folder.file_name().unwrap().to_str().unwrap().to_owned()).collect();
     names.sort();
+    names
+}
+
+/// Those that are built. One in Python may not be: what builds it comes from a package index, once.
+fn built() -> Vec<String> {
+    let mut names = filters();
+    names.retain(|name| {
+        let folder = root().join("filters");
+        let is_built = folder.join(name).join("Cargo.toml").exists() || folder.join(format!("{name}.wasm")).exists();
+        if !is_built {
+            eprintln!("SKIPPED: the fixtures of {name}, a filter in Python that is not built here");
+        }
+        is_built
+    });
     names
 }
 
@@ -104,10 +119,9 @@ pub(crate) fn cases(file: &str) -> Vec<Value> {
 
 #[test]
 fn every_fixture_of_every_filter_becomes_its_documents() {
-    for file in filters().iter().flat_map(|name| files(name)) {
+    for file in built().iter().flat_map(|name| files(name)) {
         for (index, case) in cases(&file).iter().enumerate() {
-            let built = filter(case["filter"].as_str().unwrap());
-            compare(&format!("{file}, case {index}"), case, &built);
+            compare(&format!("{file}, case {index}"), case, &filter(case["filter"].as_str().unwrap()));
         }
     }
 }
@@ -129,7 +143,7 @@ fn the_fixtures_of_a_filter_are_described_beside_them_file_by_file_with_the_numb
 
 #[test]
 fn fixtures_become_the_same_bytes_in_a_mongodb_archive_as_in_the_embedded_store() {
-    for file in filters().iter().flat_map(|name| files(name)) {
+    for file in built().iter().flat_map(|name| files(name)) {
         let database_name = file.trim_end_matches(".json").replace(['/', '-'], "_");
         let Some(store) = database(&database_name) else { return };
         let cases = cases(&file);

@@ -1,8 +1,8 @@
-//! An operator's small files: read up to a bound, written whole or not at all.
+//! A user's files: small ones, read up to a bound and written whole or not at all; and the folder for what can be made again.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Reads a regular file of at most so many bytes.
 ///
@@ -41,6 +41,14 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         // The first error is the one to tell.
         let _ = fs::remove_file(&temporary);
     })
+}
+
+/// The user's folder for what this program can make again; none if the environment names none.
+#[must_use]
+pub fn cache_folder() -> Option<PathBuf> {
+    let caches = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let caches = caches.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+    caches.is_absolute().then(|| caches.join("tahoe-runtime"))
 }
 
 #[cfg(test)]

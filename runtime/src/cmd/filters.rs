@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 
 use super::{UsageError, options};
 use crate::config::{Config, Setting};
+use crate::file;
 use crate::limits::Limits;
 use crate::pipeline::{Member, clash};
 use crate::sandbox::Refusal;
@@ -55,9 +56,7 @@ fn cache_folder() -> Option<PathBuf> {
     if let Some(folder) = std::env::var_os("RUNTIME_CACHE") {
         return (!folder.is_empty()).then(|| folder.into());
     }
-    let caches = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let caches = caches.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
-    caches.is_absolute().then(|| caches.join("tahoe-runtime"))
+    file::cache_folder()
 }
 
 /// Loads every filter of the configuration, with its options and limits. Nothing runs if one of them is refused.

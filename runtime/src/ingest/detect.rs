@@ -28,7 +28,7 @@ pub(super) enum Shape {
 const EVENTS: [&str; 3] = ["cowrie", "unr_honeypot", "sighting"];
 
 /// Sources of one text with many entries, which may well be JSON.
-const FEEDS: [&str; 4] = ["openphish_feed", "openphish", "phishtank_feed", "phishtank"];
+const FEEDS: [&str; 6] = ["openphish_feed", "openphish", "phishtank_feed", "phishtank", "threatfox_feed", "threatfox"];
 
 /// The source whose records are mails.
 const EMAIL: &str = "email";

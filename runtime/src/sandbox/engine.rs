@@ -8,27 +8,38 @@ use wasmtime::{
     Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
-use crate::limits::Limits;
+use crate::limits::Profile;
 
 /// How often the epoch advances: the grain of the wall-clock backstop.
 pub(super) const TICK: Duration = Duration::from_millis(5);
 
-/// The memory of one slot of the pool. A record whose budget is larger runs on the on-demand engine.
-pub(super) const SLOT_BYTES: u64 = 96 * 1024 * 1024;
+/// The memory of one slot of the pool for a profile. A record whose budget is larger runs on the on-demand engine.
+pub(super) const fn slot_bytes(profile: Profile) -> u64 {
+    match profile {
+        Profile::Pure => 96 * 1024 * 1024,
+        Profile::Wasi => 320 * 1024 * 1024,
+    }
+}
 
 /// Guest stack. What remains of a thread's stack must be enough for the host: [`crate::pipeline`] starts its threads
 /// accordingly.
 const GUEST_STACK_BYTES: usize = 512 * 1024;
 
-/// Stack that a guest leaves behind is kept up to here, so that the next instance finds it mapped.
-const KEEP_RESIDENT_BYTES: usize = 1024 * 1024;
+/// Memory that a guest leaves behind is kept up to here, and put back as it was, so that the next instance finds it mapped. A
+/// language's runtime touches some two megabytes before it looks at the record; to fault them in takes longer than the call.
+fn keep_resident_bytes(profile: Profile) -> usize {
+    // Where the kernel does not list the pages that were written, all these bytes would be put back. The engine asks for 32
+    // runs of such pages; what is beyond is given back to the system.
+    if profile == Profile::Wasi && PoolingAllocationConfig::is_pagemap_scan_available() { 8 << 20 } else { 1 << 20 }
+}
 
 /// Frames of a backtrace that are kept.
 const BACKTRACE_FRAMES: usize = 20;
 
-/// What runs guests: one engine with a pool of slots for ordinary records, one without for large ones.
+/// What runs guests: for each profile an engine with a pool of slots for ordinary records, and one without for large ones.
 pub struct Sandbox {
-    pooled: Engine,
+    pure: Engine,
+    wasi: Engine,
     on_demand: Engine,
 }
 
@@ -39,14 +50,20 @@ impl Sandbox {
     /// # Errors
     /// When the machine lacks what the engine needs, address space above all.
     pub fn new(calls: u16) -> wasmtime::Result<Self> {
-        let (pooled, on_demand) = (new_engine(Some(calls))?, new_engine(None)?);
-        start_ticker(pooled.weak())?;
-        start_ticker(on_demand.weak())?;
-        Ok(Self { pooled, on_demand })
+        let pooled = |profile| new_engine(Some((calls, profile)));
+        let (pure, wasi, on_demand) = (pooled(Profile::Pure)?, pooled(Profile::Wasi)?, new_engine(None)?);
+        for engine in [&pure, &wasi, &on_demand] {
+            start_ticker(engine.weak())?;
+        }
+        Ok(Self { pure, wasi, on_demand })
     }
 
-    pub(super) const fn pooled(&self) -> &Engine {
-        &self.pooled
+    /// The engine with slots for components of this profile.
+    pub(super) const fn pooled(&self, profile: Profile) -> &Engine {
+        match profile {
+            Profile::Pure => &self.pure,
+            Profile::Wasi => &self.wasi,
+        }
     }
 
     /// The engine for records too large for a slot.
@@ -65,8 +82,8 @@ pub fn compatibility() -> wasmtime::Result<u64> {
     Ok(hasher.finish())
 }
 
-fn pool(calls: u32) -> PoolingAllocationConfig {
-    let limits = Limits::PURE;
+fn pool(calls: u32, profile: Profile) -> PoolingAllocationConfig {
+    let limits = profile.limits();
     let per_call = |count: u64| calls.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(calls)
@@ -80,18 +97,18 @@ fn pool(calls: u32) -> PoolingAllocationConfig {
         .max_tables_per_module(limits.tables as u32)
         .max_memories_per_module(limits.memories as u32)
         .table_elements(limits.table_entries as usize)
-        .max_memory_size(SLOT_BYTES as usize)
-        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
-        .table_keep_resident(KEEP_RESIDENT_BYTES)
+        .max_memory_size(slot_bytes(profile) as usize)
+        .linear_memory_keep_resident(keep_resident_bytes(profile))
+        .table_keep_resident(keep_resident_bytes(Profile::Pure))
         .pagemap_scan(Enabled::Auto);
     pool
 }
 
-/// An engine with slots for so many calls, or one that allocates what each call needs. Every setting that a guest's
-/// behaviour, or its machine code, may depend on is the same for all.
-pub(super) fn new_engine(calls: Option<u16>) -> wasmtime::Result<Engine> {
-    let strategy = match calls {
-        Some(calls) => InstanceAllocationStrategy::Pooling(pool(u32::from(calls))),
+/// An engine with slots for so many calls of components of a profile, or one that allocates what each call needs. Every
+/// setting that a guest's behaviour, or its machine code, may depend on is the same for all.
+pub(super) fn new_engine(slots: Option<(u16, Profile)>) -> wasmtime::Result<Engine> {
+    let strategy = match slots {
+        Some((calls, profile)) => InstanceAllocationStrategy::Pooling(pool(u32::from(calls), profile)),
         None => InstanceAllocationStrategy::OnDemand,
     };
     let mut config = Config::new();

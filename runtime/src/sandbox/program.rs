@@ -7,7 +7,7 @@ use wasmtime::component::Component;
 
 use super::call::{Record, finish, run};
 use super::compile::{MAX_REFUSAL, Refusal, check_resources};
-use super::engine::{SLOT_BYTES, Sandbox};
+use super::engine::{Sandbox, slot_bytes};
 use super::failure::cut;
 use super::options::Options;
 use super::v0_1_0;
@@ -28,8 +28,7 @@ pub struct Program {
 enum Code {
     /// In slots of the pool; for records too large for a slot, on the other engine too, once there is one.
     Pooled { linked: v0_1_0::Linked, artifact: Arc<[u8]>, on_demand: OnceLock<v0_1_0::Linked> },
-    /// What is too large for a slot whatever the record: a language's runtime. Its calls take longest to touch their
-    /// memory; with slots of that size, a call of a Python filter took a tenth less, which is not worth a second pool.
+    /// What fits no slot whatever the record: an uncommon runtime of a language.
     OnDemand(v0_1_0::Linked),
 }
 
@@ -39,23 +38,22 @@ impl Sandbox {
     /// # Errors
     /// The engine's: another version made it, or for another machine. Or it needs more than these limits give.
     pub fn program(self: &Arc<Self>, artifact: Arc<[u8]>, profile: Profile, limits: Limits) -> Result<Program, Refusal> {
-        let engine = match profile {
-            Profile::Pure => self.pooled(),
-            Profile::Wasi => self.on_demand(),
+        let on_demand = || load(self.on_demand(), &artifact);
+        let link = |engine, component: &Component| {
+            check_resources(component, &limits)?;
+            v0_1_0::link(engine, component, profile).map_err(|error| Refusal::Host(format!("{error:#}")))
         };
-        let component = load(engine, &artifact).map_err(|error| {
-            let reason = format!("{error:#}");
-            // What fits no slot of the pool, such as a component of too many instances, is at fault itself.
-            match load(self.on_demand(), &artifact) {
-                Ok(_) => Refusal::Invalid(cut(&reason, MAX_REFUSAL)),
-                Err(_) => Refusal::Host(reason),
+        let code = match load(self.pooled(profile), &artifact) {
+            Ok(component) => {
+                let linked = link(self.pooled(profile), &component)?;
+                Code::Pooled { linked, artifact, on_demand: OnceLock::new() }
             }
-        })?;
-        check_resources(&component, &limits)?;
-        let linked = v0_1_0::link(engine, &component, profile).map_err(|error| Refusal::Host(format!("{error:#}")))?;
-        let code = match profile {
-            Profile::Pure => Code::Pooled { linked, artifact, on_demand: OnceLock::new() },
-            Profile::Wasi => Code::OnDemand(linked),
+            Err(error) => match (on_demand(), profile) {
+                (Ok(component), Profile::Wasi) => Code::OnDemand(link(self.on_demand(), &component)?),
+                // What fits no slot of the pool, such as a component of too many instances, is at fault itself.
+                (Ok(_), Profile::Pure) => return Err(Refusal::Invalid(cut(&format!("{error:#}"), MAX_REFUSAL))),
+                (Err(_), _) => return Err(Refusal::Host(format!("{error:#}"))),
+            },
         };
         Ok(Program { profile, limits, sandbox: Arc::clone(self), code })
     }
@@ -74,7 +72,7 @@ impl Program {
     pub fn describe(&self) -> (Result<Declared, Failure>, Report) {
         let limits = &self.limits;
         let (engine, linked) = match &self.code {
-            Code::Pooled { linked, .. } => (self.sandbox.pooled(), linked),
+            Code::Pooled { linked, .. } => (self.sandbox.pooled(self.profile), linked),
             Code::OnDemand(linked) => (self.sandbox.on_demand(), linked),
         };
         let describe = |store: &mut _| linked.describe(store, limits.setup_fuel);
@@ -116,8 +114,8 @@ impl Program {
             Code::OnDemand(linked) => return Ok((engine, linked)),
             Code::Pooled { linked, artifact, on_demand } => (linked, artifact, on_demand),
         };
-        if self.limits.memory.of(input) <= SLOT_BYTES {
-            return Ok((self.sandbox.pooled(), linked));
+        if self.limits.memory.of(input) <= slot_bytes(self.profile) {
+            return Ok((self.sandbox.pooled(self.profile), linked));
         }
         if let Some(linked) = on_demand.get() {
             return Ok((engine, linked));
