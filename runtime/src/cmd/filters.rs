@@ -110,8 +110,7 @@ fn load_each(launcher: &Launcher, config: &Config) -> anyhow::Result<(Vec<Filter
     let mut refused: Vec<Refused> = Vec::new();
     for path in &config.filters.value {
         let bytes = read_component(path)?;
-        let mut refuse =
-            |refusal: Refusal| refused.push(Refused { file: path.clone(), reason: refusal.to_string() });
+        let mut refuse = |refusal: Refusal| refused.push(Refused { file: path.clone(), reason: refusal.to_string() });
         let mut filter = match admit(launcher, &bytes, None) {
             Ok(filter) => filter,
             Err(refusal) => {

@@ -153,7 +153,8 @@ fn print(
     let mut out = io::stdout().lock();
     let elapsed_ms = elapsed.as_millis() as u64;
     if args.json {
-        let summary = json!({"filters": summaries, "refused": refused, "workers": workers, "elapsed_ms": elapsed_ms, "engine": ENGINE});
+        let summary =
+            json!({"filters": summaries, "refused": refused, "workers": workers, "elapsed_ms": elapsed_ms, "engine": ENGINE});
         writeln!(out, "{summary}")?;
         return Ok(());
     }

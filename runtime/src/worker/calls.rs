@@ -106,6 +106,13 @@ impl Worker {
         }
     }
 
+    /// To be called now and then while there is nothing to do: a process that was killed meanwhile is not kept as a dead one.
+    pub fn idle(&mut self) {
+        if self.running.as_mut().is_some_and(|running| running.process.has_ended()) {
+            self.running = None;
+        }
+    }
+
     /// Gives a filter one record.
     pub fn call_one(&mut self, filter: &Filter, record: Record<'_>) -> Called {
         let mut outcome = None;

@@ -197,6 +197,13 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Whether it has ended by itself. What is left of it in the system's table goes.
+    pub(super) fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // It may have ended by itself.
