@@ -102,7 +102,8 @@ fn warn_of_unread(store: &dyn Store, members: &[Member]) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Dead letters added, records left pending, filters that did not run: incomplete. A daemon that was told to end has done what it should.
+/// Dead letters added, records left pending, filters that did not run: incomplete. A daemon that was told to end has
+/// done what it should.
 fn exit(args: &RunArgs, summaries: &[FilterSummary], refused: &[Refused]) -> Exit {
     let incomplete = !refused.is_empty()
         || summaries.iter().any(|summary| summary.counters.failed > 0 || summary.store.is_none_or(|tally| tally.pending > 0));
