@@ -266,6 +266,10 @@ impl<'a> Run<'a> {
                 Next::Nothing if self.settings.once => return,
                 Next::Nothing => {
                     worker.idle();
+                    // Unless somebody probes a filter now.
+                    if let Ok(mut prober) = self.prober.try_lock() {
+                        prober.idle();
+                    }
                     self.wait();
                 }
             }

@@ -51,7 +51,7 @@ fn asking() -> Vec<Case> {
         // What is passed in would cost the host more than it has a price for.
         does(
             "asks-for-a-function-that-takes-lists",
-            "(call $lists (i32.const 700) (i32.const 1000) (i32.const 600))",
+            "(call $lists (i32.const 90000) (i32.const 1000) (i32.const 600))",
             Expect::Failed(Link, "create-udp-socket"),
         ),
         does("asks-for-a-function-that-returns-a-number", "(drop (call $number))", Expect::Failed(Trap, "")),
