@@ -26,7 +26,7 @@ done
 
 # Modules of the host, and what each may use of the others.
 declare -A may_use=(
-    [json]="" [tahoe]="json" [answer]="descriptor json limits tahoe" [descriptor]="tahoe" [verdict]="answer"
+    [json]="" [tahoe]="json" [answer]="bounded descriptor json limits tahoe" [descriptor]="tahoe" [verdict]="answer bounded limits" [bounded]=""
     [sandbox]="answer descriptor limits tahoe verdict" [store]="descriptor json tahoe verdict answer limits"
     [worker]="answer descriptor limits sandbox tahoe verdict" [pipeline]="answer descriptor sandbox store tahoe terminal verdict worker" [ingest]="descriptor json store tahoe terminal" [limits]="" [terminal]="" [exit]="" [file]=""
     [lock]="file limits tahoe terminal worker" [cli]="author config ingest worker verdict" [config]="file store" [author]="file"

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use tahoe_runtime::selftest;
+
 use crate::support::server::database;
 use crate::support::traffic::cowrie;
 use crate::support::{Archive, Ended, filter, guest, root, runtime};
@@ -93,7 +95,7 @@ fn filters_that_cannot_run_are_refused_at_start_by_name() {
     let missing = archive.path("*.wasm");
     refused(&archive, &[missing], 1, &["*.wasm", "build"]);
     let text = archive.file("text.wasm", "hello");
-    refused(&archive, &[filter("cowrie"), text], 1, &["text.wasm", "not WebAssembly"]);
+    refused(&archive, &[text], 1, &["text.wasm", "not WebAssembly"]);
     let core = archive.file("core.wasm", wat::parse_str("(module)").unwrap());
     refused(&archive, &[core], 1, &["core.wasm", "core module"]);
     let other = archive.file("other.wasm", wat::parse_str("(component)").unwrap());
@@ -106,6 +108,35 @@ fn filters_that_cannot_run_are_refused_at_start_by_name() {
     let twin = archive.file("twin.wasm", whole);
     refused(&archive, &[filter("cowrie"), twin], 1, &["twin.wasm", "d2076b75-715e-4e4d-ae0a-a291cc6d90b7"]);
     refused(&archive, &[archive.path(".")], 1, &["not a regular file"]);
+}
+
+#[test]
+fn a_component_that_is_refused_is_left_out_with_its_reason_and_the_others_run() {
+    let alone = archive();
+    alone.run(&[filter("cowrie")], &[]).expect(0);
+    let mixed = archive();
+    let bomb = selftest::cases::all().into_iter().find(|case| case.name == "compile-bomb-that-takes-memory").unwrap();
+    let bomb = mixed.file("bomb.wasm", bomb.component().unwrap());
+    let text = mixed.file("text.wasm", "hello");
+    let filters = [bomb, filter("cowrie"), text];
+    // An option of one that is refused is no mistake: nobody knows what options it has.
+    let ended = mixed.run(&filters, &["--option", "bomb.size=1"]).expect(3);
+    for words in ["bomb.wasm is refused, and the others run without it: compiling it", "text.wasm is refused"] {
+        assert!(ended.err.contains(words), "{words:?} is not in: {}", ended.err);
+    }
+    let summary = ended.json();
+    assert_eq!((&summary["filters"][0]["attempts"], summary["filters"].as_array().unwrap().len()), (&Value::from(29), 1));
+    assert!(summary["refused"][0]["reason"].as_str().unwrap().contains("compiling it"), "{summary}");
+    assert!(summary["refused"][1]["file"].as_str().unwrap().ends_with("text.wasm"), "{summary}");
+    assert_eq!(mixed.export(), alone.export());
+    // What was agreed to is all of them, or nothing runs.
+    let lock = mixed.path("filters.lock");
+    let both = [filter("cowrie"), filter("sighting")];
+    let lock = lock.to_str().unwrap();
+    runtime(["lock", "--lock", lock, "--filters", both[0].to_str().unwrap(), both[1].to_str().unwrap()]).expect(0);
+    let broken = mixed.file("sighting.wasm", "hello");
+    let err = mixed.run(&[filter("cowrie"), broken], &["--lock", lock]).expect(1).err;
+    assert!(err.contains("sighting.wasm is refused") && err.contains("nothing runs"), "{err}");
 }
 
 #[test]

@@ -121,6 +121,31 @@ fn a_record_that_processes_die_of_twice_is_a_failed_one_and_the_next_is_tried() 
 }
 
 #[test]
+fn what_a_process_is_short_of_because_of_others_is_tried_in_one_of_its_own() {
+    /// Reads frames as a child does, and knows four answers: loaded, not loaded, rejected, short of something.
+    const CHILD: &str = r"
+        frame() { dd bs=1 count=$(dd bs=1 count=4 2>/dev/null | od -An -tu4 | tr -d ' ') of=/dev/null 2>/dev/null; }
+        load() { frame; frame; }
+        loaded() { printf '\1\0\0\0\0' >&0; }
+        not_loaded() { printf '\4\0\0\0\1\012\1x' >&0; }
+        rejected() { printf '\10\0\0\0\1\1x\0\0\0\0\0' >&0; }
+        short() { printf '\12\0\0\0\2\13\1x\0\0\0\0\0\0' >&0; }
+        load; loaded; frame; rejected;";
+    let archive = Archive::new();
+    let [one, other] = [1, 2].map(|number| {
+        let component = guest::file(&archive, number, &format!("guest_{number}"), guest::EMPTY_ANSWER);
+        worker::load(&ours(), None, &std::fs::read(component).unwrap(), None).unwrap()
+    });
+    for (script, second) in [("load; not_loaded; sleep 60", &other), ("frame; short; sleep 60", &one)] {
+        let mut worker = Worker::new(impostor(&archive, &format!("{CHILD} {script}")));
+        for filter in [&one, second] {
+            let called = worker.call_one(filter, record());
+            assert_eq!(called.outcome, Outcome::Rejected("x".to_owned()), "{script}");
+        }
+    }
+}
+
+#[test]
 fn a_process_that_dies_compiling_is_a_refusal() {
     let archive = Archive::new();
     let component = std::fs::read(guest::file(&archive, 1, "guest", guest::EMPTY_ANSWER)).unwrap();

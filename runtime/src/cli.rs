@@ -27,9 +27,10 @@ fn version() -> &'static str {
     max_term_width = 100,
     version = version(),
     args_conflicts_with_subcommands = true,
-    after_help = "Exit codes: 0 nothing pending or failed, 1 could not run, 2 wrong usage, 3 dead letters added or records left \
-                  pending.\nFor ingest: 0 all accepted or already there, 1 none accepted, 3 some refused.\nFor lock: 0 written or \
-                  as before, 3 differences that were not accepted.\nFor test and selftest: 1 a case failed."
+    after_help = "Exit codes: 0 nothing pending or failed, 1 could not run, 2 wrong usage, 3 dead letters added, records left \
+                  pending, or filters refused while others ran.\nFor ingest: 0 all accepted or already there, 1 none accepted, 3 some \
+                  refused.\nFor lock: 0 written or as before, 3 differences that were not accepted.\nFor test and selftest: 1 a case \
+                  failed."
 )]
 pub struct Cli {
     /// What to do beside running filters.

@@ -11,7 +11,7 @@ pub enum Exit {
     CouldNotRun,
     /// The command line is wrong.
     Usage,
-    /// Dead letters were added or records left pending; for `ingest`, some records were refused.
+    /// Dead letters were added, records left pending or filters refused; for `ingest`, some records were refused.
     Incomplete,
 }
 

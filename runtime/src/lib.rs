@@ -16,6 +16,7 @@
 
 pub mod answer;
 pub mod author;
+pub mod bounded;
 pub mod cli;
 pub mod cmd;
 pub mod config;

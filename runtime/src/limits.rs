@@ -193,6 +193,9 @@ impl Limits {
     /// call filters have room for.
     const MEMORY_CEILING: u64 = 1024 * MIB;
 
+    /// The most log lines of one record that an operator can allow.
+    pub const LOG_LINES: usize = 1_000;
+
     /// The names of the limits that an operator can set for one filter, each with the highest value that it can have.
     pub const OVERRIDABLE: [(&'static str, u64); 12] = [
         ("setup_fuel", 100_000_000_000),
@@ -205,7 +208,7 @@ impl Limits {
         ("output", 512 * MIB),
         ("output_per_byte", 32),
         ("children", 65_536),
-        ("log_lines", 1_000),
+        ("log_lines", Self::LOG_LINES as u64),
         ("log_line", 4_096),
     ];
 

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
+use crate::bounded;
+use crate::limits::Limits;
 
 /// The engine whose verdicts these are, and its version: with the component, its options, its limits and the record it
 /// is all that a verdict depends on.
@@ -89,6 +91,7 @@ pub struct Failure {
     /// In words: which limit, which rule, where.
     pub message: String,
     /// The guest's frames, innermost first, where there are some.
+    #[serde(deserialize_with = "bounded::list::<_, _, { Failure::MOST_FRAMES }>")]
     pub backtrace: Vec<String>,
 }
 
@@ -140,6 +143,7 @@ pub struct Report {
     /// Bytes that the guest gave the host.
     pub output: u64,
     /// What was logged, within the limits.
+    #[serde(deserialize_with = "bounded::list::<_, _, { Limits::LOG_LINES }>")]
     pub log: Vec<LogLine>,
     /// Lines beyond the limit.
     pub log_dropped: u64,

@@ -15,7 +15,14 @@ pub use expansion::{Expansion, expand};
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounded;
+use crate::limits::Limits;
 use crate::tahoe::{Category, Hash, Scalar};
+
+/// The most nodes, events and sessions that an answer to any record may have.
+const NODES: usize = Limits::PURE.nodes.of(Limits::INPUT_BYTES) as usize;
+const EVENTS: usize = Limits::PURE.events.of(Limits::INPUT_BYTES) as usize;
+const SESSIONS: usize = Limits::PURE.sessions.of(Limits::INPUT_BYTES) as usize;
 
 /// Why an answer is refused: the rule that it broke, where, and what was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,10 +34,13 @@ pub struct AnswerError(pub(crate) String);
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// See `wit/types.wit` for these and what is in them.
+    #[serde(deserialize_with = "bounded::list::<_, _, NODES>")]
     pub nodes: Vec<Node>,
     /// Events.
+    #[serde(deserialize_with = "bounded::list::<_, _, EVENTS>")]
     pub events: Vec<Event>,
     /// Sessions.
+    #[serde(deserialize_with = "bounded::list::<_, _, SESSIONS>")]
     pub sessions: Vec<Session>,
 }
 

@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use serde::Serialize;
 
 use super::{UsageError, options};
 use crate::config::{Config, Setting};
@@ -13,6 +14,7 @@ use crate::file;
 use crate::limits::Limits;
 use crate::pipeline::{Member, clash};
 use crate::sandbox::Refusal;
+use crate::terminal::escape;
 use crate::worker::{self, Cache, Filter, Launcher};
 
 /// Checks that there is a component file, without reading it: opening a pipe would wait for somebody to write.
@@ -66,13 +68,55 @@ pub(super) fn load(launcher: &Launcher, config: &Config) -> anyhow::Result<Vec<M
     options::set(filters, &said)
 }
 
-/// Loads every filter of the configuration, with its limits.
+/// A component that is not admitted.
+#[derive(Debug, Serialize)]
+pub(super) struct Refused {
+    /// Where it lies.
+    pub(super) file: PathBuf,
+    /// Why.
+    pub(super) reason: String,
+}
+
+impl Refused {
+    fn error(self) -> anyhow::Error {
+        anyhow::Error::msg(self.reason).context(format!("the filter {} is refused", self.file.display()))
+    }
+}
+
+/// Loads the filters of the configuration, with options and limits, and says which are refused: their authors' mistakes, or
+/// attacks, are no reason for the others not to run. If all are, nothing does.
+pub(super) fn load_others(launcher: &Launcher, config: &Config) -> anyhow::Result<(Vec<Member>, Vec<Refused>)> {
+    let (filters, mut refused) = load_each(launcher, config)?;
+    if filters.is_empty() && !refused.is_empty() {
+        return Err(refused.swap_remove(0).error());
+    }
+    for Refused { file, reason } in &refused {
+        tracing::error!("the filter {} is refused, and the others run without it: {}", file.display(), escape(reason));
+    }
+    let said = options::said(&filters, config)?;
+    Ok((options::set(filters, &said)?, refused))
+}
+
+/// Loads every filter of the configuration, with its limits. None, if one of them is refused.
 pub(super) fn load_unset(launcher: &Launcher, config: &Config) -> anyhow::Result<Vec<Filter>> {
+    let (filters, refused) = load_each(launcher, config)?;
+    refused.into_iter().next().map_or(Ok(filters), |refused| Err(refused.error()))
+}
+
+/// Loads the filters of the configuration, with their limits: those that are admitted, and what the others are refused for.
+fn load_each(launcher: &Launcher, config: &Config) -> anyhow::Result<(Vec<Filter>, Vec<Refused>)> {
     let mut loaded: Vec<(&Path, Filter)> = Vec::new();
+    let mut refused: Vec<Refused> = Vec::new();
     for path in &config.filters.value {
         let bytes = read_component(path)?;
-        let refused = || format!("the filter {} is refused", path.display());
-        let mut filter = admit(launcher, &bytes, None).with_context(refused)?;
+        let mut refuse = |refusal: Refusal| refused.push(Refused { file: path.clone(), reason: refusal.to_string() });
+        let mut filter = match admit(launcher, &bytes, None) {
+            Ok(filter) => filter,
+            Err(refusal) => {
+                refuse(refusal);
+                continue;
+            }
+        };
         let descriptor = filter.descriptor();
         for (other_path, other) in &loaded {
             let Some(same) = clash(other.descriptor(), descriptor) else { continue };
@@ -84,7 +128,13 @@ pub(super) fn load_unset(launcher: &Launcher, config: &Config) -> anyhow::Result
         }
         if let Some(overrides) = config.limits.get(&descriptor.name) {
             let limits = limits(&filter, overrides)?;
-            filter = admit(launcher, &bytes, Some(&limits)).with_context(refused)?;
+            filter = match admit(launcher, &bytes, Some(&limits)) {
+                Ok(filter) => filter,
+                Err(refusal) => {
+                    refuse(refusal);
+                    continue;
+                }
+            };
         }
         loaded.push((path, filter));
     }
@@ -92,7 +142,8 @@ pub(super) fn load_unset(launcher: &Launcher, config: &Config) -> anyhow::Result
     for (what, name) in
         config.options.keys().map(|name| ("an option", name)).chain(config.limits.keys().map(|name| ("a limit", name)))
     {
-        if !known.contains(&name.as_str()) {
+        // Nobody knows the names of those that are refused.
+        if !known.contains(&name.as_str()) && refused.is_empty() {
             return Err(UsageError(format!(
                 "{what} names the filter {name:?}, which does not run; these do: {}",
                 known.join(", ")
@@ -100,7 +151,7 @@ pub(super) fn load_unset(launcher: &Launcher, config: &Config) -> anyhow::Result
             .into());
         }
     }
-    Ok(loaded.into_iter().map(|(_, filter)| filter).collect())
+    Ok((loaded.into_iter().map(|(_, filter)| filter).collect(), refused))
 }
 
 /// The limits of a filter, with what the operator set.

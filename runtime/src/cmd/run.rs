@@ -11,7 +11,8 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::json;
 
-use super::{config, dry_run, filters, lock, store_check};
+use super::filters::{self, Refused};
+use super::{config, dry_run, lock, store_check};
 use crate::cli::RunArgs;
 use crate::exit::Exit;
 use crate::pipeline::{FilterSummary, Member, Patience, Run, Settings};
@@ -36,7 +37,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     store::check_address(address)?;
     let lock = lock::of(&config)?;
     let launcher = Launcher::new().context("cannot tell where this program lies")?;
-    let members = filters::load(&launcher, &config)?;
+    let (members, refused) = filters::load_others(&launcher, &config)?;
     match &lock {
         Some(lock) => lock::enforce(lock, &config, &members)?,
         None => lock::warn_of_none(&members),
@@ -71,11 +72,11 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         let _ = drawing.join();
         summaries
     })?;
-    print(args, &summaries, &address, workers, start.elapsed())?;
+    print(args, &summaries, &refused, &address, workers, start.elapsed())?;
     if args.once {
         warn_of_unread(store.as_ref(), &members)?;
     }
-    Ok(exit(args, &summaries))
+    Ok(exit(args, &summaries, &refused))
 }
 
 /// What came of asking the store; `None` if a daemon was told to end while the store was out of reach, before anything
@@ -101,10 +102,11 @@ fn warn_of_unread(store: &dyn Store, members: &[Member]) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Dead letters added, or records left pending: incomplete. A daemon that was told to end has done what it should.
-fn exit(args: &RunArgs, summaries: &[FilterSummary]) -> Exit {
-    let incomplete =
-        summaries.iter().any(|summary| summary.counters.failed > 0 || summary.store.is_none_or(|tally| tally.pending > 0));
+/// Dead letters added, records left pending, filters that did not run: incomplete. A daemon that was told to end has
+/// done what it should.
+fn exit(args: &RunArgs, summaries: &[FilterSummary], refused: &[Refused]) -> Exit {
+    let incomplete = !refused.is_empty()
+        || summaries.iter().any(|summary| summary.counters.failed > 0 || summary.store.is_none_or(|tally| tally.pending > 0));
     if args.once && incomplete { Exit::Incomplete } else { Exit::Complete }
 }
 
@@ -141,11 +143,19 @@ fn draw_progress(run: &Run<'_>, pending: u64, once: bool, over: &AtomicBool) {
     bar.finish_and_clear();
 }
 
-fn print(args: &RunArgs, summaries: &[FilterSummary], address: &str, workers: u16, elapsed: Duration) -> anyhow::Result<()> {
+fn print(
+    args: &RunArgs,
+    summaries: &[FilterSummary],
+    refused: &[Refused],
+    address: &str,
+    workers: u16,
+    elapsed: Duration,
+) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     let elapsed_ms = elapsed.as_millis() as u64;
     if args.json {
-        let summary = json!({"filters": summaries, "workers": workers, "elapsed_ms": elapsed_ms, "engine": ENGINE});
+        let summary =
+            json!({"filters": summaries, "refused": refused, "workers": workers, "elapsed_ms": elapsed_ms, "engine": ENGINE});
         writeln!(out, "{summary}")?;
         return Ok(());
     }
@@ -175,6 +185,9 @@ fn print(args: &RunArgs, summaries: &[FilterSummary], address: &str, workers: u1
             let reason = escape(&breaker.reason);
             writeln!(out, "{} was stopped, since it failed again and again: {reason}", summary.filter)?;
         }
+    }
+    for Refused { file, reason } in refused {
+        writeln!(out, "{} was refused and did not run: {}", escape(&file.to_string_lossy()), escape(reason))?;
     }
     writeln!(out, "{:.2} s with {workers} workers; the time of a filter is summed over them.", elapsed.as_secs_f64())?;
     if summaries.iter().any(|summary| summary.counters.failed > 0) {

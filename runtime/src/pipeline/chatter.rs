@@ -36,7 +36,8 @@ impl Chatter {
             self.close(filter);
             *self = Self::default();
         }
-        self.beyond += report.log_dropped;
+        // Another process says how many, and may say anything.
+        self.beyond = self.beyond.saturating_add(report.log_dropped);
         for line in &report.log {
             let key = (line.level, line.message.clone());
             if let Some(count) = self.seen.get_mut(&key) {
@@ -51,7 +52,7 @@ impl Chatter {
                 }
                 self.seen.insert(key, 1);
             } else {
-                self.beyond += 1;
+                self.beyond = self.beyond.saturating_add(1);
             }
         }
     }

@@ -264,7 +264,14 @@ impl<'a> Run<'a> {
                 Next::Trial(filter) => self.turn(&mut worker, filter, Hand::Trial, start),
                 Next::Wait => std::thread::sleep(NAP),
                 Next::Nothing if self.settings.once => return,
-                Next::Nothing => self.wait(),
+                Next::Nothing => {
+                    worker.idle();
+                    // Unless somebody probes a filter now.
+                    if let Ok(mut prober) = self.prober.try_lock() {
+                        prober.idle();
+                    }
+                    self.wait();
+                }
             }
         }
     }

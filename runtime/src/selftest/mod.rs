@@ -72,6 +72,14 @@ impl Case {
         }
     }
 
+    /// The component.
+    ///
+    /// # Errors
+    /// What is wrong with its text.
+    pub fn component(&self) -> Result<Vec<u8>, NoComponent> {
+        (self.build)()
+    }
+
     /// The time after which it hangs.
     #[must_use]
     pub fn hangs_after(&self) -> Duration {

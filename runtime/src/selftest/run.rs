@@ -25,7 +25,7 @@ pub fn run(case: &Case, launcher: &Launcher) -> Row {
 }
 
 fn attack(case: &Case, launcher: &Launcher, row: &mut Row) -> anyhow::Result<()> {
-    let component = (case.build)()?;
+    let component = case.component()?;
     if let Some(seconds) = case.processor_seconds {
         measure::limit_processor_seconds(seconds)?;
     }

@@ -23,7 +23,9 @@ pub const IMPORTS: &str = r#"
     (import "wasi:filesystem/preopens@0.2.6" "get-directories" (func $folders (param i32)))
     (import "wasi:sockets/instance-network@0.2.6" "instance-network" (func $network (result i32)))
     (import "wasi:sockets/ip-name-lookup@0.2.6" "resolve-addresses" (func $resolve (param i32 i32 i32 i32)))
-    (import "wasi:sockets/tcp-create-socket@0.2.6" "create-tcp-socket" (func $tcp (param i32 i32)))"#;
+    (import "wasi:sockets/tcp-create-socket@0.2.6" "create-tcp-socket" (func $tcp (param i32 i32)))
+    (import "wasi:sockets/tcp-create-socket@0.2.6" "create-udp-socket" (func $lists (param i32 i32 i32)))
+    (import "wasi:sockets/tcp-create-socket@0.2.6" "resolve-addresses" (func $number (result i32)))"#;
 
 /// `$say`: adds an attribute `said` with that number to the answer, which lies in memory as the component model lays it
 /// out: nodes of 32 bytes from 40000 on.

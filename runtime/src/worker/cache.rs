@@ -38,8 +38,10 @@ impl Cache {
     pub fn open(folder: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let metadata = fs::symlink_metadata(folder)?;
-        if !metadata.is_dir() || metadata.mode() & 0o077 != 0 {
-            return Err(io::Error::other("it is open to other users: it must be a folder of mode 0700"));
+        // Root may read and write what is another's.
+        let own = metadata.uid() == nix::unistd::geteuid().as_raw();
+        if !metadata.is_dir() || metadata.mode() & 0o077 != 0 || !own {
+            return Err(io::Error::other("it is open to other users: it must be a folder of your own, of mode 0700"));
         }
         let compatibility = compatibility().map_err(|error| io::Error::other(format!("{error:#}")))?;
         Ok(Self { folder: folder.to_owned(), key: key(&folder.join("key"))?, compatibility })

@@ -50,8 +50,8 @@ impl Worker {
     /// Gives a filter the first records that wait, up to `count`, and takes each off when it has an outcome: until `each`
     /// breaks, and then those that remain stay.
     ///
-    /// When the process dies, the rest is given to a new one, record by record; a record that a process dies of twice is
-    /// `failed(crash)`.
+    /// When the process dies, or is short of something, the rest is given to a new one, record by record; a record that a
+    /// process dies of twice is `failed(crash)`.
     pub fn call<T>(
         &mut self,
         filter: &Filter,
@@ -86,6 +86,12 @@ impl Worker {
                     Some(missing) => Err(missing),
                 };
                 let called = match called {
+                    // What the other filters of the process have taken may be what it is short of.
+                    Ok(called) if !alone && is_of_host(&called) => {
+                        self.running = None;
+                        alone = true;
+                        break;
+                    }
                     Ok(called) => called,
                     Err(Missing::Died(reason)) if !alone => {
                         tracing::debug!(filter = filter.descriptor().name, reason, "a process for calls died");
@@ -110,6 +116,13 @@ impl Worker {
                     break;
                 }
             }
+        }
+    }
+
+    /// To be called now and then while there is nothing to do: a process that was killed meanwhile is not kept as a dead one.
+    pub fn idle(&mut self) {
+        if self.running.as_mut().is_some_and(|running| running.process.has_ended()) {
+            self.running = None;
         }
     }
 
@@ -153,7 +166,11 @@ impl Worker {
         if !running.loaded.contains(&number) {
             match filter.code.send_to(&mut running.process) {
                 Ok(Ok(())) => running.loaded.insert(number),
-                Ok(Err(refusal)) => return Err(Missing::Host(format!("cannot load the filter: {refusal}"))),
+                Ok(Err(refusal)) if running.loaded.is_empty() => {
+                    return Err(Missing::Host(format!("cannot load the filter: {refusal}")));
+                }
+                // What the others of this process have taken may be what it lacks: it gets one of its own.
+                Ok(Err(refusal)) => return Err(Missing::Died(format!("cannot load another filter: {refusal}"))),
                 Err(error) => return Err(Missing::Died(running.process.obituary(&error))),
             };
         }
@@ -189,6 +206,10 @@ impl Worker {
             Err(error) => Err(Missing::Died(running.process.obituary(&error))),
         }
     }
+}
+
+fn is_of_host(called: &Called) -> bool {
+    matches!(&called.outcome, Outcome::Failed(failure) if failure.kind == FailureKind::Host)
 }
 
 fn failed(kind: FailureKind, message: String) -> Called {

@@ -1,12 +1,12 @@
 //! A child process, as its parent sees it.
 
-use std::io::{self, BufReader, BufWriter, Write as _};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +16,10 @@ use super::wire;
 
 /// How long a child may take to read what it is sent, or to begin.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a child that has closed its socket may take to end, and how often it is looked at meanwhile.
+const ENDING: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Starts children.
 #[derive(Clone, Debug)]
@@ -60,26 +64,66 @@ impl Launcher {
             .spawn()?;
         ours.set_read_timeout(Some(PATIENCE))?;
         ours.set_write_timeout(Some(PATIENCE))?;
-        let output = BufWriter::new(ours.try_clone()?);
-        Ok(Process { child, input: BufReader::with_capacity(64 * 1024, ours), output, within: PATIENCE, buffer: Vec::new() })
+        let output = BufWriter::new(Timed::new(ours.try_clone()?));
+        let input = BufReader::with_capacity(64 * 1024, Timed::new(ours));
+        Ok(Process { child, input, output, within: PATIENCE, buffer: Vec::new() })
+    }
+}
+
+/// One side of a socket, with a time by which what is being sent or received must be over. The socket's own timeout is
+/// for each read alone: who sends a byte now and then could be waited for without end.
+struct Timed {
+    socket: UnixStream,
+    until: Instant,
+}
+
+impl Timed {
+    fn new(socket: UnixStream) -> Self {
+        Self { socket, until: Instant::now() + PATIENCE }
+    }
+
+    fn in_time<T>(&self, value: T) -> io::Result<T> {
+        if Instant::now() > self.until { Err(io::ErrorKind::TimedOut.into()) } else { Ok(value) }
+    }
+}
+
+impl Read for Timed {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.socket.read(bytes).and_then(|count| self.in_time(count))
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.write(bytes).and_then(|count| self.in_time(count))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
     }
 }
 
 /// A running child. Ended when it is dropped.
 pub(super) struct Process {
     child: Child,
-    input: BufReader<UnixStream>,
-    output: BufWriter<UnixStream>,
+    input: BufReader<Timed>,
+    output: BufWriter<Timed>,
     within: Duration,
     buffer: Vec<u8>,
 }
 
 impl Process {
     pub(super) fn send(&mut self, value: &impl Serialize) -> io::Result<()> {
+        // Whoever answers before it is asked makes up what it says.
+        if !self.input.buffer().is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "more than it was asked for"));
+        }
+        self.output.get_mut().until = Instant::now() + PATIENCE;
         wire::send(&mut self.output, value)
     }
 
     pub(super) fn send_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.output.get_mut().until = Instant::now() + PATIENCE;
         wire::send_bytes(&mut self.output, bytes)
     }
 
@@ -91,7 +135,7 @@ impl Process {
     /// From now on, how long to wait for a value.
     pub(super) fn wait_for(&mut self, within: Duration) -> io::Result<()> {
         if within != self.within {
-            self.input.get_ref().set_read_timeout(Some(within))?;
+            self.input.get_ref().socket.set_read_timeout(Some(within))?;
             self.within = within;
         }
         Ok(())
@@ -99,6 +143,7 @@ impl Process {
 
     /// The next value, of at most so many bytes.
     pub(super) fn receive<T: DeserializeOwned>(&mut self, most: u64) -> io::Result<T> {
+        self.input.get_mut().until = Instant::now() + self.within;
         match wire::receive(&mut self.input, most, &mut self.buffer)? {
             Some(value) => Ok(value),
             None => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -107,6 +152,7 @@ impl Process {
 
     /// The next bytes.
     pub(super) fn receive_bytes(&mut self, most: u64) -> io::Result<Vec<u8>> {
+        self.input.get_mut().until = Instant::now() + self.within;
         if wire::receive_bytes(&mut self.input, most, &mut self.buffer)? {
             Ok(std::mem::take(&mut self.buffer))
         } else {
@@ -123,9 +169,9 @@ impl Process {
             io::ErrorKind::InvalidData => return format!("answered nonsense: {error}"),
             _ => {}
         }
-        // Its end of the socket is closed: it has ended, or is about to.
-        let status = match self.child.wait() {
-            Ok(status) => status,
+        let status = match self.ended() {
+            Ok(Some(status)) => status,
+            Ok(None) => return "closed its socket and went on".to_owned(),
             Err(error) => return format!("ended: {error}"),
         };
         match status.signal() {
@@ -138,10 +184,70 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Its end of the socket is closed: it has ended, or is about to. Unless something in it closed that end and goes on.
+    fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        let until = Instant::now() + ENDING;
+        loop {
+            match self.child.try_wait()? {
+                None if Instant::now() < until => std::thread::sleep(LOOK),
+                status => return Ok(status),
+            }
+        }
+    }
+}
+
+impl Process {
+    /// Whether it has ended by itself. What is left of it in the system's table goes.
+    pub(super) fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process that has the place of a child, and does with its socket what it likes.
+    fn escaped(script: &str) -> Process {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).stdin(OwnedFd::from(theirs.try_clone().unwrap())).stdout(OwnedFd::from(theirs));
+        let (child, within) = (shell.spawn().unwrap(), Duration::from_millis(300));
+        ours.set_read_timeout(Some(within)).unwrap();
+        let output = BufWriter::new(Timed::new(ours.try_clone().unwrap()));
+        Process { child, input: BufReader::new(Timed::new(ours)), output, within, buffer: Vec::new() }
+    }
+
+    fn obituary(script: &str) -> String {
+        let mut process = escaped(script);
+        let error = process.receive::<String>(100).unwrap_err();
+        process.obituary(&error)
+    }
+
+    #[test]
+    fn a_process_that_sends_a_byte_now_and_then_is_not_waited_for_without_end() {
+        assert!(obituary("printf '\\050\\0\\0\\0'; while :; do printf a; sleep 0.1; done").contains("gave no answer"));
+    }
+
+    #[test]
+    fn a_process_that_closes_its_socket_and_lives_on_is_ended() {
+        assert_eq!(obituary("exec <&- >&-; exec sleep 1000"), "closed its socket and went on");
+    }
+
+    #[test]
+    fn what_was_sent_before_it_was_asked_for_is_no_answer() {
+        let mut process = escaped("printf '\\02\\0\\0\\0\\01a\\02\\0\\0\\0\\01b'; exec sleep 1000");
+        assert_eq!(process.receive::<String>(100).unwrap(), "a");
+        let error = process.send(&"next").unwrap_err();
+        assert!(process.obituary(&error).contains("more than it was asked for"));
     }
 }

@@ -99,8 +99,9 @@ fn invalid(what: &str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::{Answer, Session};
     use crate::descriptor::Declared;
-    use crate::verdict::{Called, Failure, Outcome};
+    use crate::verdict::{Called, Failure, FailureKind, LogLevel, LogLine, Outcome};
 
     #[test]
     fn what_is_sent_is_received_and_the_end_is_seen() {
@@ -144,6 +145,33 @@ mod tests {
             "report": {"fuel": 1, "setup_fuel": 1, "memory": 2, "output": 3, "log": [{"level": "info", "message": "said"}], "log_dropped": 0},
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn lists_that_are_longer_than_any_answer_has_them_are_errors_before_they_take_memory() {
+        let with = |change: fn(&mut Called)| {
+            let mut called = called();
+            change(&mut called);
+            decode::<Called>(&postcard::to_stdvec(&called).unwrap())
+        };
+        assert!(with(|called| called.report.log = vec![said(); 1_000]).is_ok());
+        assert!(with(|called| called.report.log = vec![said(); 1_001]).is_err());
+        let failed = |frames| {
+            let failure = Failure { kind: FailureKind::Trap, message: String::new(), backtrace: vec![String::new(); frames] };
+            decode::<Outcome>(&postcard::to_stdvec(&Outcome::Failed(failure)).unwrap())
+        };
+        assert!(failed(Failure::MOST_FRAMES).is_ok() && failed(Failure::MOST_FRAMES + 1).is_err());
+        let sessions = |count| {
+            let session = Session { sub_type: String::new(), key: vec![], start_time: None, end_time: None, duration: None };
+            let answer = Answer { sessions: vec![session; count], ..Answer::default() };
+            decode::<Answer>(&postcard::to_stdvec(&answer).unwrap())
+        };
+        let most = Limits::PURE.sessions.of(Limits::INPUT_BYTES) as usize;
+        assert!(sessions(most).is_ok() && sessions(most + 1).is_err());
+    }
+
+    fn said() -> LogLine {
+        LogLine { level: LogLevel::Info, message: String::new() }
     }
 
     proptest::proptest! {

@@ -1,6 +1,7 @@
 //! What a guest can call of WASI. Every function takes its price from the fuel, and none makes a system call.
 
 use wasmtime::StoreContextMut;
+use wasmtime::component::types::{ComponentFunc, Type};
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower, Resource, ResourceType, Val};
 
 use super::Ended;
@@ -54,15 +55,22 @@ pub(super) fn define_resource(linker: &mut Instance<'_>, name: &str) -> wasmtime
 }
 
 /// Defines a function of an interface; one that has no meaning here ends the call when it is called.
-pub(super) fn define(linker: &mut Instance<'_>, interface: &str, name: &str) -> wasmtime::Result<()> {
+pub(super) fn define(linker: &mut Instance<'_>, interface: &str, name: &str, kind: &ComponentFunc) -> wasmtime::Result<()> {
     match interface {
         "cli/environment" | "cli/exit" | "cli/stdin" | "cli/stdout" | "cli/stderr" => define_process(linker, interface, name),
         "clocks/wall-clock" | "clocks/monotonic-clock" => define_clock(linker, interface, name),
         "random/random" | "random/insecure" | "random/insecure-seed" => define_random(linker, interface, name),
         "io/poll" => define_poll(linker, interface, name),
         "io/streams" => define_stream(linker, interface, name),
-        _ => define_nothing(linker, interface, name),
+        _ if has_a_price(kind) => define_nothing(linker, interface, name),
+        _ => not_granted(linker, interface, name),
     }
+}
+
+/// Whether parameters are of the kinds that [`refusing`] takes a price for. The component says what they are, and may say
+/// lists of lists.
+fn has_a_price(kind: &ComponentFunc) -> bool {
+    kind.params().all(|(_, parameter)| matches!(parameter, Type::Enum(_) | Type::String | Type::Borrow(_)))
 }
 
 /// A function whose price does not depend on what it is given.

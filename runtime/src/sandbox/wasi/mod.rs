@@ -104,7 +104,7 @@ pub(super) fn link(linker: &mut Linker<State>, engine: &Engine, component: &Comp
         let mut instance = linker.instance(import)?;
         for (name, item) in imported.exports(engine) {
             match item.ty {
-                ComponentItem::ComponentFunc(_) => functions::define(&mut instance, interface, name)?,
+                ComponentItem::ComponentFunc(kind) => functions::define(&mut instance, interface, name, &kind)?,
                 ComponentItem::Resource(_) => functions::define_resource(&mut instance, name)?,
                 // Types need no definition; of anything else the engine says that it is missing.
                 _ => {}

@@ -48,6 +48,13 @@ fn asking() -> Vec<Case> {
         // Another number for each record, the same in every run.
         does("reads-random-bytes", "(call $say (call $random))", Expect::Done { documents: 3 }),
         does("asks-for-a-function-that-comes-later", "(call $fly)", Expect::Failed(Link, "wasi:clocks/wall-clock fly")),
+        // What is passed in would cost the host more than it has a price for.
+        does(
+            "asks-for-a-function-that-takes-lists",
+            "(call $lists (i32.const 90000) (i32.const 1000) (i32.const 600))",
+            Expect::Failed(Link, "create-udp-socket"),
+        ),
+        does("asks-for-a-function-that-returns-a-number", "(drop (call $number))", Expect::Failed(Trap, "")),
         does("exits", "(call $exit (i32.const 0))", Expect::Failed(Trap, "exited")),
         finds(
             "keeps-state-beside-wasi",
