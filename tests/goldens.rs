@@ -3,7 +3,7 @@
 //! case holds. Knows nothing of `runtime test`, which does the same for authors.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tahoe_runtime::tahoe::canonical::canonical;
