@@ -1,5 +1,8 @@
 //! The commands of README.md and of docs/, as they stand there.
 
+#![expect(clippy::print_stderr, reason = "says what it skips")]
+
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::{Archive, root};
@@ -10,19 +13,32 @@ fn page(name: &str) -> String {
 
 /// Runs a page's shell blocks one after the other; returns what they printed.
 fn run(page: &str) -> String {
+    run_blocks(page, "```sh\n")
+}
+
+/// Runs the blocks that begin so.
+fn run_blocks(page: &str, fence: &str) -> String {
     // In a folder of its own, for the archive that they make, which otherwise looks like the repository; and with the
     // binary under test, wherever it was built.
     let archive = Archive::new();
     for name in ["fixtures", "filters"] {
         std::os::unix::fs::symlink(root().join(name), archive.path(name)).unwrap();
     }
-    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_runtime")).parent().unwrap().to_str().unwrap();
-    let blocks: String = page.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
+    let binary = Path::new(env!("CARGO_BIN_EXE_runtime")).parent().unwrap().to_str().unwrap();
+    let blocks: String = page.split(fence).skip(1).map(|block| block.split("```").next().unwrap()).collect();
     let script = format!("set -eu\nPATH='{binary}':\"$PATH\"\n{}", blocks.replace("$PWD/target/release", binary));
-    let output = Command::new("bash").args(["-c", &script]).current_dir(archive.path(".")).output().unwrap();
+    let mut bash = Command::new("bash");
+    // What filters in Rust depend on was built with those of this repository.
+    bash.args(["-c", &script]).current_dir(archive.path(".")).env("CARGO_TARGET_DIR", built());
+    let output = bash.output().unwrap();
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success(), "{script}\n{out}\n{err}");
     out
+}
+
+/// Where this repository is built to.
+fn built() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()
 }
 
 #[track_caller]
@@ -50,6 +66,22 @@ fn the_commands_of_the_operators_page_run_as_they_stand() {
 #[test]
 fn the_commands_of_the_page_on_security_run_as_they_stand() {
     shows(&run(&page("docs/security.md")), &["wasmtime 48", "admitted     yes", "5 of 5 pass", "2 of 2 pass"]);
+}
+
+#[test]
+fn the_commands_of_the_guide_for_authors_run_as_they_stand() {
+    let out = run(&page("docs/writing-a-filter.md"));
+    shows(&out, &["logins/logins.wasm", "3 cases, 0 failed", "fuel by function", "admitted     yes", "192.0.2.77"]);
+}
+
+#[test]
+fn those_in_python_too_where_filters_in_python_can_be_built() {
+    if !root().join("filters/threatfox.wasm").exists() {
+        eprintln!("SKIPPED: the guide's commands in Python, where no filter in Python could be built");
+        return;
+    }
+    let out = run_blocks(&page("docs/writing-a-filter.md"), "```sh python\n");
+    shows(&out, &["logins_py/logins_py.wasm", "3 cases, 0 failed"]);
 }
 
 #[test]
