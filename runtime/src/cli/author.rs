@@ -15,7 +15,7 @@ pub struct NewArgs {
     /// What to write it in.
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     pub language: Language,
-    /// What to call the filter: [a-z][a-z0-9_]*. [default: the folder's name, made to fit]
+    /// What to call the filter: lower-case letters, digits and underscores. [default: the folder's name, made to fit]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
 }
