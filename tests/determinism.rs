@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use tahoe_runtime::answer::{Answer, Node};
-use tahoe_runtime::limits::Limits;
 use tahoe_runtime::sandbox::{self, Options, Record};
 use tahoe_runtime::tahoe::{RawDocument, Scalar};
 use tahoe_runtime::verdict::Called;
@@ -68,7 +67,7 @@ fn filters_and_records() -> (Vec<String>, Vec<Given>) {
 
 /// The component with these settings. Compiled each time: machine code is no input.
 fn load(component: &[u8], options: &BTreeMap<String, String>) -> Filter {
-    let mut filter = worker::load(&launcher(), None, component, Some(&Limits::PURE)).unwrap();
+    let mut filter = worker::load(&launcher(), None, component, None).unwrap();
     let given = |(key, value): (&String, &String)| (key.clone(), sandbox::Given::Open(value.clone()));
     filter.set_options(Options::resolve(filter.descriptor(), &options.iter().map(given).collect()).unwrap());
     filter
