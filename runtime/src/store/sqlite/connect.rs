@@ -17,9 +17,14 @@ const WRITER_CACHE_KIB: i64 = 64 * 1024;
 /// Page cache of a reading connection.
 const READER_CACHE_KIB: i64 = 8 * 1024;
 
-/// Pages of 4 KiB that the write-ahead log holds before they go into the database. Pages that many commits touch are
-/// then copied once instead of many times.
-const CHECKPOINT_PAGES: i64 = 8 * 1024;
+/// SQLite's own choice.
+const PAGE_BYTES: i64 = 4096;
+
+/// Pages that the write-ahead log holds before they go into the database. Hashes fall anywhere into their index, so
+/// that each commit touches as many of its pages as it has documents; those that many commits touch are copied once instead
+/// of many times, if the log is long enough to have them twice. It takes as much of the disk (256 MiB) while the archive is
+/// open, and is read once when it is opened after a crash.
+const CHECKPOINT_PAGES: i64 = 64 * 1024;
 
 /// Every statement that a connection prepares stays prepared.
 const STATEMENTS: usize = 64;
@@ -71,7 +76,7 @@ pub(super) fn open(path: &str, access: Access) -> Result<(Connection, InFile), S
     if access != Access::Scratch {
         relax(&connection).map_err(|e| file.error(e))?;
     }
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(|e| file.error(e))?;
+    bound_log(&connection).map_err(|e| file.error(e))?;
     Ok((connection, file))
 }
 
@@ -104,6 +109,13 @@ fn log_ahead(connection: &Connection) -> rusqlite::Result<String> {
             result => return result,
         }
     }
+}
+
+/// The log is written from its beginning again once all of it is in the database. What a large commit, or one while an export
+/// went on, made it longer is cut off then.
+fn bound_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", CHECKPOINT_PAGES * PAGE_BYTES)
 }
 
 fn set_up(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
