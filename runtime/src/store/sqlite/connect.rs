@@ -144,7 +144,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::super::SqliteStore;
-    use super::super::testing::{ALL, FILTER, Scratch, exported, filter, record, settle_all};
+    use super::super::testing::{ALL, FILTER, Scratch, exported, filter, key, record, settle_all};
     use crate::store::{Access, Archived, Store as _, StoreError, open, open_existing};
 
     fn refusal(path: &std::path::Path, access: Access) -> String {
@@ -193,17 +193,23 @@ mod tests {
 
     #[test]
     fn tables_of_earlier_versions_get_what_they_lack_and_keep_what_they_have() {
-        for older in ["DROP TABLE health; PRAGMA user_version = 1", "PRAGMA user_version = 2"] {
+        let third = "DROP INDEX instance_by_prefix; CREATE UNIQUE INDEX instance_by_hash ON instance (hash);";
+        let second = "ALTER TABLE dead_letter DROP COLUMN engine;";
+        for (version, older) in [(1, [third, second, "DROP TABLE health;"].as_slice()), (2, &[third, second]), (3, &[third])] {
             let scratch = Scratch::with(2);
             let before = exported(&scratch.store);
             let file = Connection::open(scratch.path()).unwrap();
-            file.execute_batch(&format!("ALTER TABLE dead_letter DROP COLUMN engine; {older}")).unwrap();
+            file.execute_batch(&format!("{} PRAGMA user_version = {version}", older.concat())).unwrap();
+            let looking = SqliteStore::open(&scratch.path(), Access::ReadOnly).unwrap();
+            assert_eq!(exported(&looking), before);
+            assert!(looking.record(&key(&record("cowrie", 1, "org-one"))).unwrap().is_some());
             let again = scratch.another();
             assert_eq!(exported(&again), before);
             again.register(&filter(FILTER, &["cowrie"])).unwrap();
             assert_eq!((again.claim(FILTER, ALL).unwrap().len(), again.status().unwrap().len()), (2, 1));
             assert!(again.dead_letters().unwrap().is_empty());
-            assert_eq!(scratch.query::<i64>("PRAGMA user_version"), 3);
+            assert_eq!(scratch.query::<i64>("PRAGMA user_version"), 4);
+            assert_eq!(scratch.query::<i64>("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'instance_by_%'"), 1);
         }
     }
 
