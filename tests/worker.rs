@@ -128,8 +128,8 @@ fn what_a_process_is_short_of_because_of_others_is_tried_in_one_of_its_own() {
         load() { frame; frame; }
         loaded() { printf '\1\0\0\0\0' >&0; }
         not_loaded() { printf '\4\0\0\0\1\012\1x' >&0; }
-        rejected() { printf '\10\0\0\0\1\1x\0\0\0\0\0' >&0; }
-        short() { printf '\12\0\0\0\2\13\1x\0\0\0\0\0\0' >&0; }
+        rejected() { printf '\11\0\0\0\1\1x\0\0\0\0\0\0' >&0; }
+        short() { printf '\13\0\0\0\2\13\1x\0\0\0\0\0\0\0' >&0; }
         load; loaded; frame; rejected;";
     let archive = Archive::new();
     let [one, other] = [1, 2].map(|number| {
