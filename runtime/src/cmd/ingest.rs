@@ -24,7 +24,7 @@ use crate::ingest::{self, At, Format, Inputs, Item, Origin, OriginError, Source}
 use crate::store::{self, Archived, NewRecord, Store, StoreError};
 
 /// A batch is full at so many records, or at so many bytes of their data.
-const BATCH_RECORDS: usize = 512;
+const BATCH_RECORDS: usize = 2048;
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// How long to wait before a store that is busy is asked again, each time; about six seconds in all.

@@ -259,12 +259,12 @@ fn a_record_whose_hash_is_taken_is_refused_where_it_was_found() {
 
 #[test]
 fn batches_are_bounded_in_records_and_span_files() {
-    let lines: String = (0..600).map(|i| format!("{{\"a\":{i}}}\n")).collect();
+    let lines: String = (0..BATCH_RECORDS + 88).map(|i| format!("{{\"a\":{i}}}\n")).collect();
     let folder = folder(&[("a.json", &lines), ("b.json", "{\"b\":1}")]);
     let store = Memory::default();
     let ran = run_over(&store, folder.path(), "--sub-type cowrie a.json b.json");
     assert_eq!(ran.exit, Ok(Exit::Complete));
-    assert_eq!(store.batches.lock().unwrap().iter().map(Vec::len).collect::<Vec<_>>(), [512, 89]);
+    assert_eq!(store.batches.lock().unwrap().iter().map(Vec::len).collect::<Vec<_>>(), [BATCH_RECORDS, 89]);
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn a_busy_store_is_asked_again_and_nothing_is_counted_twice() {
 
 #[test]
 fn a_store_that_fails_ends_the_command_with_what_was_archived_before() {
-    let lines: String = (0..600).map(|i| format!("{{\"a\":{i}}}\n")).collect();
+    let lines: String = (0..BATCH_RECORDS + 88).map(|i| format!("{{\"a\":{i}}}\n")).collect();
     for (failures, expected) in [
         (vec![StoreError::Permanent("disk full".to_owned())], "disk full"),
         ((0..7).map(|_| StoreError::Transient("locked".to_owned())).collect(), "the store is busy or out of reach: locked"),

@@ -17,9 +17,14 @@ const WRITER_CACHE_KIB: i64 = 64 * 1024;
 /// Page cache of a reading connection.
 const READER_CACHE_KIB: i64 = 8 * 1024;
 
-/// Pages of 4 KiB that the write-ahead log holds before they go into the database. Pages that many commits touch are
-/// then copied once instead of many times.
-const CHECKPOINT_PAGES: i64 = 8 * 1024;
+/// SQLite's own choice.
+const PAGE_BYTES: i64 = 4096;
+
+/// Pages that the write-ahead log holds before they go into the database. Hashes fall anywhere into their index, so
+/// that each commit touches as many of its pages as it has documents; those that many commits touch are copied once instead
+/// of many times, if the log is long enough to have them twice. It takes as much of the disk (256 MiB) while the archive is
+/// open, and is read once when it is opened after a crash.
+const CHECKPOINT_PAGES: i64 = 64 * 1024;
 
 /// Every statement that a connection prepares stays prepared.
 const STATEMENTS: usize = 64;
@@ -71,7 +76,7 @@ pub(super) fn open(path: &str, access: Access) -> Result<(Connection, InFile), S
     if access != Access::Scratch {
         relax(&connection).map_err(|e| file.error(e))?;
     }
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(|e| file.error(e))?;
+    bound_log(&connection).map_err(|e| file.error(e))?;
     Ok((connection, file))
 }
 
@@ -106,6 +111,13 @@ fn log_ahead(connection: &Connection) -> rusqlite::Result<String> {
     }
 }
 
+/// The log is written from its beginning again once all of it is in the database. What a large commit, or one while an export
+/// went on, made it longer is cut off then.
+fn bound_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", CHECKPOINT_PAGES * PAGE_BYTES)
+}
+
 fn set_up(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "cache_size", -cache_kib)?;
@@ -132,7 +144,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::super::SqliteStore;
-    use super::super::testing::{ALL, FILTER, Scratch, exported, filter, record, settle_all};
+    use super::super::testing::{ALL, FILTER, Scratch, exported, filter, key, record, settle_all};
     use crate::store::{Access, Archived, Store as _, StoreError, open, open_existing};
 
     fn refusal(path: &std::path::Path, access: Access) -> String {
@@ -181,17 +193,23 @@ mod tests {
 
     #[test]
     fn tables_of_earlier_versions_get_what_they_lack_and_keep_what_they_have() {
-        for older in ["DROP TABLE health; PRAGMA user_version = 1", "PRAGMA user_version = 2"] {
+        let third = "DROP INDEX instance_by_prefix; CREATE UNIQUE INDEX instance_by_hash ON instance (hash);";
+        let second = "ALTER TABLE dead_letter DROP COLUMN engine;";
+        for (version, older) in [(1, [third, second, "DROP TABLE health;"].as_slice()), (2, &[third, second]), (3, &[third])] {
             let scratch = Scratch::with(2);
             let before = exported(&scratch.store);
             let file = Connection::open(scratch.path()).unwrap();
-            file.execute_batch(&format!("ALTER TABLE dead_letter DROP COLUMN engine; {older}")).unwrap();
+            file.execute_batch(&format!("{} PRAGMA user_version = {version}", older.concat())).unwrap();
+            let looking = SqliteStore::open(&scratch.path(), Access::ReadOnly).unwrap();
+            assert_eq!(exported(&looking), before);
+            assert!(looking.record(&key(&record("cowrie", 1, "org-one"))).unwrap().is_some());
             let again = scratch.another();
             assert_eq!(exported(&again), before);
             again.register(&filter(FILTER, &["cowrie"])).unwrap();
             assert_eq!((again.claim(FILTER, ALL).unwrap().len(), again.status().unwrap().len()), (2, 1));
             assert!(again.dead_letters().unwrap().is_empty());
-            assert_eq!(scratch.query::<i64>("PRAGMA user_version"), 3);
+            assert_eq!(scratch.query::<i64>("PRAGMA user_version"), 4);
+            assert_eq!(scratch.query::<i64>("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'instance_by_%'"), 1);
         }
     }
 

@@ -1,8 +1,8 @@
-//! What is known of a value, from the indexes `instance_by_hash` and `edge_by_dst`.
+//! What is known of a value, from the indexes `instance_by_prefix` and `edge_by_dst`.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::schema::{category_of, itype_code, itype_of};
+use super::schema::{category_of, itype_code, itype_of, of_hash};
 use crate::store::Correlation;
 use crate::store::correlation::{Builder, EXAMPLE_DATA, attribute, data_of};
 use crate::tahoe::{Category, Hash, Itype};
@@ -12,7 +12,7 @@ const SUB_TYPES: &str = "SELECT sub_type FROM kind WHERE itype = ?1 ORDER BY sub
 
 /// Whether a document is there, and is the attribute that is meant: others may have its hash (`22` of `port` and `2` of
 /// `port2`).
-const ATTRIBUTE: &str = "SELECT 1 FROM instance WHERE hash = ?1 AND itype = ?2 AND sub_type = ?3 AND data = ?4";
+const ATTRIBUTE: &str = concat!("SELECT 1 FROM instance WHERE itype = ?2 AND sub_type = ?3 AND data = ?4 AND ", of_hash!());
 
 /// One hop: the `_ref` of an event holds all that is below it.
 const EVENTS: &str = "SELECT sub_type, category, context, orgid, timestamp FROM edge JOIN instance ON instance.id = src
@@ -30,7 +30,7 @@ const HOLDERS: &str = "WITH holder (id) AS (
      SELECT itype, sub_type, hash FROM holder JOIN instance ON instance.id = holder.id WHERE itype <> ?3";
 
 /// The data of an example, unless it is long.
-const DATA: &str = "SELECT data FROM instance WHERE hash = ?1 AND octet_length(data) <= ?2";
+const DATA: &str = concat!("SELECT data FROM instance WHERE octet_length(data) <= ?2 AND ", of_hash!());
 
 /// The attributes that have this value, by sub-type.
 pub(super) fn find_attributes(connection: &Connection, value: &str) -> rusqlite::Result<Vec<Hash>> {
@@ -58,8 +58,8 @@ pub(super) fn correlate(connection: &Connection, hash: Hash) -> rusqlite::Result
     // One state of the archive for all questions.
     let transaction = connection.unchecked_transaction()?;
     let mut builder = Builder::default();
-    let id: Option<i64> =
-        transaction.query_row("SELECT id FROM instance WHERE hash = ?1", [hash.as_bytes()], |row| row.get(0)).optional()?;
+    let find = concat!("SELECT id FROM instance WHERE ", of_hash!());
+    let id: Option<i64> = transaction.query_row(find, [hash.as_bytes()], |row| row.get(0)).optional()?;
     if let Some(id) = id {
         events(&transaction, id, &mut builder)?;
         holders(&transaction, id, &mut builder)?;
@@ -118,8 +118,8 @@ mod tests {
         for statistics in ["", "ANALYZE"] {
             connection.execute_batch(statistics).unwrap();
             assert_eq!(plan(&connection, SUB_TYPES, 1), ["SEARCH kind USING PRIMARY KEY (itype=?)"]);
-            assert_eq!(plan(&connection, ATTRIBUTE, 4), ["SEARCH instance USING INDEX instance_by_hash (hash=?)"]);
-            assert_eq!(plan(&connection, DATA, 2), ["SEARCH instance USING INDEX instance_by_hash (hash=?)"]);
+            assert_eq!(plan(&connection, ATTRIBUTE, 4), ["SEARCH instance USING INDEX instance_by_prefix (<expr>=?)"]);
+            assert_eq!(plan(&connection, DATA, 2), ["SEARCH instance USING INDEX instance_by_prefix (<expr>=?)"]);
             assert_eq!(plan(&connection, EVENTS, 2), [by_dst("edge"), instance("instance")]);
             let steps = plan(&connection, HOLDERS, 3);
             for step in [by_dst("below"), instance("middle"), by_dst("top"), instance("instance")] {

@@ -77,6 +77,7 @@ mod tests {
     use super::super::testing::{Scratch, exported, record};
     use super::*;
     use crate::store::Store as _;
+    use crate::tahoe::Hash;
 
     #[test]
     fn archiving_again_adds_nothing_and_the_first_submission_decides_what_the_document_says() {
@@ -112,6 +113,28 @@ mod tests {
         let archived = scratch.store.ingest(&[first, other, record("cowrie", 3, "org-one")]).unwrap();
         assert_eq!(archived, [Archived::New, Archived::Collision { stored: "raw `cowrie`".to_owned() }, Archived::New]);
         assert_eq!(scratch.query::<i64>("SELECT count(*) FROM submission"), 2);
+    }
+
+    #[test]
+    fn hashes_that_begin_alike_are_told_apart() {
+        let scratch = Scratch::new();
+        let records = [1, 2, 3].map(|n| {
+            let mut record = record("cowrie", n, "org-one");
+            let mut bytes = *record.document.hash.as_bytes();
+            bytes.iter_mut().take(16).for_each(|byte| *byte = 7);
+            record.document.hash = Hash::from_bytes(bytes);
+            record
+        });
+        assert_eq!(scratch.store.ingest(&records).unwrap(), vec![Archived::New; 3]);
+        assert_eq!(scratch.store.ingest(&records).unwrap(), vec![Archived::AlreadyThere; 3]);
+        let mut hashes = records.each_ref().map(|record| record.document.hash);
+        hashes.sort_unstable();
+        let all = exported(&scratch.store);
+        for (line, hash) in all.lines().zip(hashes) {
+            assert!(line.contains(&hash.to_string()));
+            assert_eq!(scratch.store.document(hash).unwrap().as_deref(), Some(line));
+        }
+        assert_eq!(all.lines().count(), 3);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use lru::LruCache;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, Transaction};
 
-use super::schema::itype_code;
+use super::schema::{itype_code, of_hash};
 use crate::json::dump_f64;
 use crate::tahoe::{Body, Document, Hash, RawDocument};
 
@@ -116,7 +116,10 @@ pub(super) struct Finder<'t>(CachedStatement<'t>);
 
 impl<'t> Finder<'t> {
     pub(super) fn prepare(transaction: &'t Transaction<'_>) -> rusqlite::Result<Self> {
-        Ok(Self(transaction.prepare_cached("SELECT id, itype, sub_type, orgid, timestamp FROM instance WHERE hash = ?1")?))
+        Ok(Self(
+            transaction
+                .prepare_cached(concat!("SELECT id, itype, sub_type, orgid, timestamp FROM instance WHERE ", of_hash!()))?,
+        ))
     }
 
     pub(super) fn find(&mut self, hash: &Hash) -> rusqlite::Result<Option<Stored>> {

@@ -131,7 +131,10 @@ impl Store for SqliteStore {
     fn claim(&self, filter: Uuid, size: ClaimSize) -> Result<Vec<Work>, StoreError> {
         let mut claims = lock(&self.claims);
         let queue = claims.get_mut(&filter).ok_or_else(|| unregistered(filter))?;
-        queue.claim(&lock(&self.reader), size).map_err(|e| self.failed(e))
+        let reader = lock(&self.reader);
+        // One transaction, or each record would take and give back the file's lock.
+        let claimed = reader.unchecked_transaction().and_then(|transaction| queue.claim(&transaction, size));
+        claimed.map_err(|e| self.failed(e))
     }
 
     fn commit(&self, filter: Uuid, settled: &[Settled]) -> Result<Vec<Committed>, StoreError> {

@@ -17,11 +17,27 @@ const LETTER_ENGINE: &str = "
 ALTER TABLE dead_letter ADD COLUMN engine TEXT NOT NULL DEFAULT ''; -- that the filter ran in, with its version
 ";
 
+/// What version 4 has in place of an index of whole hashes: a third as many pages, which every commit writes as many of as it has
+/// documents, because hashes fall anywhere. Hashes that begin alike stand beside each other in it. That none is there twice is
+/// the writers' part: each looks in the transaction that adds.
+const SHORT_INDEX: &str = "
+DROP INDEX IF EXISTS instance_by_hash;
+CREATE INDEX instance_by_prefix ON instance (substr(hash, 1, 8));
+";
+
+/// The condition that finds the document whose hash is the first parameter, by the index of either version.
+macro_rules! of_hash {
+    () => {
+        "substr(hash, 1, 8) = substr(?1, 1, 8) AND hash = ?1"
+    };
+}
+pub(super) use of_hash;
+
 /// Says in the file's header whose it is: "Taho".
 const APPLICATION_ID: i32 = 0x5461_686f;
 
 /// The version of the tables. A change to them is a new number, and a step in [`prepare`] that leads from the last.
-const VERSION: i32 = 3;
+const VERSION: i32 = 4;
 
 /// Whose file it is.
 enum Owner {
@@ -46,9 +62,10 @@ pub(super) fn prepare(connection: &mut Connection, file: &InFile) -> Result<(), 
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| file.error(e))?;
     // Two processes may have found the file like this; the second finds the tables of the first.
     let steps: &[&str] = match owner(&transaction, file)? {
-        Owner::Nobody => &[SCHEMA, HEALTH, LETTER_ENGINE],
-        Owner::UsBefore(1) => &[HEALTH, LETTER_ENGINE],
-        Owner::UsBefore(_) => &[LETTER_ENGINE],
+        Owner::Nobody => &[SCHEMA, HEALTH, LETTER_ENGINE, SHORT_INDEX],
+        Owner::UsBefore(1) => &[HEALTH, LETTER_ENGINE, SHORT_INDEX],
+        Owner::UsBefore(2) => &[LETTER_ENGINE, SHORT_INDEX],
+        Owner::UsBefore(_) => &[SHORT_INDEX],
         Owner::Us => &[],
     };
     let create = || {

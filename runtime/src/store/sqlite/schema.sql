@@ -5,7 +5,7 @@
 CREATE TABLE instance (
     -- One row per Tahoe document. The view `document` shows it with names for codes.
     id          INTEGER PRIMARY KEY, -- stands for the hash within this file, and nowhere else
-    hash        BLOB    NOT NULL,    -- SHA-256, 32 bytes
+    hash        BLOB    NOT NULL,    -- SHA-256, 32 bytes; found by its first eight, which `instance_by_prefix` has
     itype       INTEGER NOT NULL,    -- 0 attribute, 1 object, 2 event, 3 session, 4 raw
     sub_type    TEXT    NOT NULL,
     data        TEXT    NOT NULL,    -- JSON
@@ -18,8 +18,6 @@ CREATE TABLE instance (
     timezone    TEXT,                -- of a raw document, as of its first submission
     received_at REAL                 -- of a raw document, as of its first submission
 ) STRICT;
-
-CREATE UNIQUE INDEX instance_by_hash ON instance (hash);
 
 CREATE TABLE edge (
     -- One row per entry of `_ref`, with what `_cref`, `_ben_ref` and `_mal_ref` say of it. Raw documents are the exception:
@@ -35,7 +33,7 @@ CREATE INDEX edge_by_dst ON edge (dst);
 
 CREATE TABLE kind (
     -- Every kind of document there is. The hash of an attribute follows from its sub-type and value, so this short list is
-    -- all that it takes to find a value by `instance_by_hash`.
+    -- all that it takes to find a value by its hash.
     itype    INTEGER NOT NULL,
     sub_type TEXT    NOT NULL,
     PRIMARY KEY (itype, sub_type)

@@ -9,7 +9,7 @@ use crate::tahoe::Itype;
 
 /// The indexes that the tables do not imply, by table.
 const INDEXES: [(&str, &str); 3] =
-    [("instance", "instance_by_hash"), ("edge", "edge_by_dst"), ("submission", "submission_by_sub_type")];
+    [("instance", "instance_by_prefix"), ("edge", "edge_by_dst"), ("submission", "submission_by_sub_type")];
 
 /// Counts. A hash cannot be there twice, and what cannot be read cannot be written.
 pub(super) fn survey(transaction: &Transaction<'_>) -> rusqlite::Result<Survey> {
