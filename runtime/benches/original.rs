@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -14,8 +15,11 @@ use crate::process::RUNTIME;
 use crate::report::{Report, per_second, short, table, title};
 
 /// How often the archive is asked how far it is, and how long it may stand still.
-const LOOK: Duration = Duration::from_millis(250);
+const LOOK: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How long a program may take to end when it is told to.
+const ENDING: Duration = Duration::from_secs(30);
 
 /// Times the program before this one and this one on the same server, with the same records: a database for each.
 pub(crate) fn measure(scale: Scale, report: &mut Report) {
@@ -55,11 +59,21 @@ fn run(uri: &str, name: &str, command: &str, count: usize) -> Duration {
     let config = json!({"tahoe": place, "archive": place, "analytics": place});
     std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
     let start = Instant::now();
-    let mut program = Program::start(command, folder.path());
+    let log = folder.path().join("program.log");
+    let mut program = Program::start(command, folder.path(), &log);
+    let said = || std::fs::read_to_string(&log).unwrap_or_default();
     let (mut marked, mut moved) = (0, Instant::now());
     while marked < count as u64 {
-        assert!(program.0.try_wait().unwrap().is_none(), "{command} has ended, {marked} of {count} records are marked");
-        assert!(moved.elapsed() < PATIENCE, "{command} has marked {marked} of {count} records, and no more for a long time");
+        assert!(
+            program.0.try_wait().unwrap().is_none(),
+            "{command} has ended, {marked} of {count} records are marked:\n{}",
+            said()
+        );
+        assert!(
+            moved.elapsed() < PATIENCE,
+            "{command} has marked {marked} of {count} records, and no more for a long time:\n{}",
+            said()
+        );
         std::thread::sleep(LOOK);
         let now = marked_records(&scratch.0);
         if now > marked {
@@ -89,20 +103,34 @@ impl Drop for Scratch {
 struct Program(Child);
 
 impl Program {
-    fn start(command: &str, folder: &Path) -> Self {
+    fn start(command: &str, folder: &Path, log: &Path) -> Self {
+        let log = File::create(log).unwrap();
         let mut shell = Command::new("sh");
+        shell.args(["-c", command]).current_dir(folder).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         // A group of its own, which can be ended as a whole and holds nothing else.
-        shell.args(["-c", command]).current_dir(folder).process_group(0).stdin(Stdio::null()).stdout(Stdio::null());
-        Self(shell.spawn().unwrap())
+        Self(shell.process_group(0).spawn().unwrap())
+    }
+
+    /// Whether there was anything left that could be sent this signal.
+    fn signal(&self, signal: &str) -> bool {
+        let group = format!("-{}", self.0.id());
+        let kill = Command::new("kill").args([signal, "--", &group]).stderr(Stdio::null()).status();
+        kill.is_ok_and(|status| status.success())
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let group = format!("-{}", self.0.id());
-        let ended = Command::new("kill").args(["-TERM", "--", &group]).status();
-        if ended.is_ok() {
-            let _ = self.0.wait();
+        self.signal("-TERM");
+        let _ = self.0.wait();
+        // The shell may end before what it started, which may still be writing.
+        let told = Instant::now();
+        while self.signal("-0") {
+            if told.elapsed() > ENDING {
+                self.signal("-KILL");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 }

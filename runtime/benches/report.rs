@@ -3,12 +3,17 @@ use std::time::{Duration, Instant};
 use comfy_table::{CellAlignment, Table};
 
 /// What was to be reached, and whether it was.
-#[derive(Default)]
 pub(crate) struct Report {
+    /// Small numbers say nothing.
+    is_judged: bool,
     targets: Vec<[String; 4]>,
 }
 
 impl Report {
+    pub(crate) const fn new(is_judged: bool) -> Self {
+        Self { is_judged, targets: Vec::new() }
+    }
+
     /// Notes a figure that should be at most so much.
     pub(crate) fn at_most(&mut self, what: &str, most: f64, found: f64, unit: &str) {
         self.note(what, "≤", most, found, unit, found <= most);
@@ -20,13 +25,14 @@ impl Report {
     }
 
     fn note(&mut self, what: &str, sign: &str, target: f64, found: f64, unit: &str, met: bool) {
-        let verdict = if met { "met" } else { "MISSED" };
-        self.targets.push([
-            what.to_owned(),
-            format!("{sign} {target} {unit}"),
-            format!("{} {unit}", short(found)),
-            verdict.to_owned(),
-        ]);
+        let figure = |figure: &str, unit: &str| format!("{figure} {unit}").trim_end().to_owned();
+        let verdict = match (self.is_judged, met) {
+            (false, _) => "not judged",
+            (true, true) => "met",
+            (true, false) => "MISSED",
+        };
+        let target = figure(&format!("{sign} {target}"), unit);
+        self.targets.push([what.to_owned(), target, figure(&short(found), unit), verdict.to_owned()]);
     }
 
     pub(crate) fn print_targets(self) {

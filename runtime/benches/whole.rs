@@ -5,12 +5,11 @@ use tahoe_runtime::answer::{build, check};
 use tahoe_runtime::pipeline::{conclude, record_of};
 use tahoe_runtime::store::{self, Settled, Work};
 use tahoe_runtime::verdict::{Called, Outcome, Report as Cost};
-use tahoe_runtime::worker::Worker;
 
 use crate::Scale;
 use crate::corpus::COWRIE;
 use crate::native::{Native, guest_record, outcome};
-use crate::parts::{Bench, launcher};
+use crate::parts::Bench;
 use crate::report::{Report, medians, micros, per_second, short, table, timed, title};
 
 /// What takes turns.
@@ -25,7 +24,7 @@ pub(crate) fn measure(scale: Scale, report: &mut Report) {
     let file = archive.path().join("archive.db");
     store::open(&format!("sqlite:{}", file.display())).unwrap().ingest(&bench.records).unwrap();
 
-    let mut worker = Worker::new(launcher());
+    let mut worker = bench.worker();
     let mut rounds: Vec<[Duration; WAYS.len()]> = Vec::new();
     for _ in 0..scale.rounds {
         let floor = timed(|| {
