@@ -3,7 +3,12 @@
 //! No statistics harness: what is compared takes turns within one process, the median of the rounds counts, and figures
 //! of two machines, or of a busy one, are not compared.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program to be run by hand, which says what is wrong by failing")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a program to be run by hand, which says what is wrong by failing"
+)]
 
 /// Records of every kind.
 mod corpus;
@@ -57,6 +62,9 @@ impl Scale {
     }
 }
 
+/// Measures, prints, and notes what was to be reached.
+type Section = fn(Scale, &mut Report);
+
 fn main() {
     let given: Vec<String> = std::env::args().collect();
     let is_given = |argument: &str| given.iter().any(|given| given == argument);
@@ -69,7 +77,7 @@ fn main() {
     let mut report = Report::new(!quick);
     // One of them by its name, for whoever works on that.
     let only = given.iter().skip_while(|argument| *argument != "--only").nth(1);
-    let sections: [(&str, fn(Scale, &mut Report)); 5] = [
+    let sections: [(&str, Section); 5] = [
         ("parts", parts::measure),
         ("whole", whole::measure),
         ("through", through::measure),

@@ -22,6 +22,9 @@ use crate::report::{Report, medians, micros, short, table, timed, title};
 const CLAIM: ClaimSize = ClaimSize { records: 1024, bytes: 4 << 20 };
 const TOGETHER: usize = 64;
 
+/// How many instances are timed: the first few, of a filter with few records, would find nothing in the processor's caches.
+const INSTANCES: u32 = 1000;
+
 /// In the order in which a record passes them.
 const STEPS: [&str; 8] = [
     "native filter",
@@ -117,7 +120,8 @@ impl Bench {
     /// How long each step takes for all records; nothing for a filter that does not run natively here.
     fn round(&self, worker: &mut Worker) -> [Duration; STEPS.len()] {
         let native = self.kind.native.time(&self.records).unwrap_or_default();
-        let instance = timed(|| self.records.iter().for_each(|_| drop(black_box(self.call(&self.least)))));
+        let instances = timed(|| (0..INSTANCES).for_each(|_| drop(black_box(self.call(&self.least)))));
+        let instance = instances.mul_f64(self.records.len() as f64 / f64::from(INSTANCES));
         let call = timed(|| self.records.iter().for_each(|record| drop(black_box(self.call(record)))));
         let apart = timed(|| {
             let mut waiting: VecDeque<&NewRecord> = self.records.iter().collect();
@@ -171,7 +175,8 @@ pub(crate) fn measure(scale: Scale, report: &mut Report) {
         };
         Bench::new(kind, scale.records(count))
     };
-    let mut benches: Vec<(Worker, Bench)> = Kind::built().into_iter().map(counted).map(|bench| (bench.worker(), bench)).collect();
+    let mut benches: Vec<(Worker, Bench)> =
+        Kind::built(scale).into_iter().map(counted).map(|bench| (bench.worker(), bench)).collect();
     let mut rounds: Vec<Vec<[Duration; STEPS.len()]>> = vec![Vec::new(); benches.len()];
     for _ in 0..scale.rounds {
         for ((worker, bench), rounds) in benches.iter_mut().zip(&mut rounds) {

@@ -17,7 +17,7 @@ pub(crate) fn measure(scale: Scale, report: &mut Report) {
     title("Through the binary: a run with --once, from its start to its end");
     let runtime = Runtime::new();
     start_up(scale, &runtime, report);
-    let kinds = Kind::built();
+    let kinds = Kind::built(scale);
     kinds.iter().for_each(|kind| runtime.warm(&[kind.filter]));
     let mut rows = Vec::new();
     for kind in &kinds {
