@@ -2,6 +2,8 @@ use std::fs::File;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, doc};
@@ -64,6 +66,7 @@ fn run(uri: &str, name: &str, command: &str, count: usize) -> Duration {
     let said = || std::fs::read_to_string(&log).unwrap_or_default();
     let (mut marked, mut moved) = (0, Instant::now());
     while marked < count as u64 {
+        assert!(!interrupted.load(Ordering::Relaxed), "interrupted");
         assert!(
             program.0.try_wait().unwrap().is_none(),
             "{command} has ended, {marked} of {count} records are marked:\n{}",
