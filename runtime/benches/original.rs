@@ -60,8 +60,13 @@ fn run(uri: &str, name: &str, command: &str, count: usize) -> Duration {
     let place = json!({"mongo_url": format!("{server}/{options}"), "db": name, "coll": "instance"});
     let config = json!({"tahoe": place, "archive": place, "analytics": place});
     std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-    let start = Instant::now();
+    // Whoever interrupts this must not have to look for the program and the database.
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&interrupted)).unwrap();
+    }
     let log = folder.path().join("program.log");
+    let start = Instant::now();
     let mut program = Program::start(command, folder.path(), &log);
     let said = || std::fs::read_to_string(&log).unwrap_or_default();
     let (mut marked, mut moved) = (0, Instant::now());
