@@ -7,6 +7,16 @@ use crate::growth::{COLUMNS, CONSTANT, Row};
 
 const SIZE: (u32, u32) = (800, 420);
 
+/// Which people who cannot tell red from green can tell apart.
+const COLOURS: [RGBColor; CONSTANT] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+];
+
 /// Draws how what should cost the same in every archive does, as ratios to the smallest.
 pub(crate) fn draw(grown: &[Row], file: &Path) {
     let first = grown.first().unwrap();
@@ -29,15 +39,22 @@ pub(crate) fn draw(grown: &[Row], file: &Path) {
         .configure_mesh()
         .x_desc("records in the archive")
         .y_desc("ratio")
+        .x_labels(grown.len())
         .x_label_formatter(&|size| format!("{size:.0}"))
         .draw()
         .unwrap();
-    for (column, name) in COLUMNS.iter().enumerate().take(CONSTANT) {
-        let colour = Palette99::pick(column).stroke_width(2);
+    for (column, (name, colour)) in COLUMNS.iter().zip(COLOURS).enumerate() {
+        let colour = colour.stroke_width(2);
         let line = LineSeries::new(ratios(column), colour).point_size(3);
         let key = move |(x, y)| PathElement::new([(x, y), (x + 20, y)], colour);
         chart.draw_series(line).unwrap().label(*name).legend(key);
     }
-    chart.configure_series_labels().background_style(WHITE).border_style(BLACK).draw().unwrap();
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerLeft)
+        .background_style(WHITE)
+        .border_style(BLACK)
+        .draw()
+        .unwrap();
     area.present().unwrap();
 }
