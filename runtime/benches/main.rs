@@ -42,7 +42,7 @@ struct Scale {
     rounds: usize,
     /// Small numbers, to see that everything runs.
     quick: bool,
-    /// A million records, which take some gigabytes of disk.
+    /// A million records, which take three gigabytes of disk.
     large: bool,
 }
 

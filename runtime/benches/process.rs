@@ -1,4 +1,6 @@
+use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -75,12 +77,15 @@ impl Runtime {
         let mut command = Command::new(RUNTIME);
         // What the operator has set is not measured.
         command.env_clear().env("RUNTIME_CACHE", self.folder.path().join("code")).env("RUNTIME_LOG", "error");
-        command.args(arguments).current_dir(self.folder.path()).stdout(Stdio::null());
+        let said = self.folder.path().join("stderr");
+        let (stdout, stderr) = (Stdio::null(), File::create(&said).unwrap());
+        command.args(arguments).current_dir(self.folder.path()).stdout(stdout).stderr(stderr);
         let start = Instant::now();
         let mut process = command.spawn().unwrap();
         let memory = watch(&mut process);
         let elapsed = start.elapsed();
-        assert!(process.wait().unwrap().success(), "runtime {arguments:?}");
+        let succeeded = process.wait().unwrap().success();
+        assert!(succeeded, "runtime {arguments:?}: {}", std::fs::read_to_string(said).unwrap_or_default());
         Ran { elapsed, memory }
     }
 }
@@ -92,7 +97,7 @@ fn address(archive: &Path) -> String {
 /// Waits for a process; returns the memory of it and its children. Each process counts with what it took at its largest,
 /// so the sum is at least what they ever took together.
 fn watch(process: &mut Child) -> u64 {
-    let mut most = std::collections::HashMap::<String, u64>::new();
+    let mut most = HashMap::<String, u64>::new();
     while process.try_wait().unwrap().is_none() {
         let parent = process.id().to_string();
         for id in children(&parent).into_iter().chain([parent]) {
