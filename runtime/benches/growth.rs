@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -37,10 +37,15 @@ pub(crate) fn measure(scale: Scale, report: &mut Report) {
     title("Growth: what one record more costs in archives of different sizes");
     let runtime = Runtime::new();
     runtime.warm(&[COWRIE.filter]);
-    let grown: Vec<Row> = scale.sizes().iter().map(|&size| (size, grow_and_measure(scale, &runtime, size))).collect();
+    let mut archives: Vec<Archive> = scale.sizes().iter().map(|&size| Archive::grow(scale, &runtime, size)).collect();
+    for _ in 0..BATCHES {
+        archives.iter_mut().for_each(Archive::take_turn);
+    }
+    let grown: Vec<Row> =
+        archives.into_iter().zip(scale.sizes()).map(|(archive, &size)| (size, archive.finish(scale, &runtime))).collect();
     let (_, first) = grown.first().copied().unwrap();
     println!(
-        "µs for a record, a poll, a document, a run; in brackets: of the first line. {BATCHES} batches each, on the average\n"
+        "µs for a record, a poll, a document, a run; in brackets: of the first line. the average of {BATCHES} batches that take turns\n"
     );
     let rows = grown.iter().map(|(size, row)| {
         let cell = |column: usize| format!("{} ({:.2})", short(row[column]), row[column] / first[column]);
@@ -73,46 +78,61 @@ fn write(scale: Scale, grown: &[Row]) {
     }
 }
 
-fn grow_and_measure(scale: Scale, runtime: &Runtime, size: usize) -> [f64; COLUMNS.len()] {
-    let emits = descriptor();
-    let file = runtime.archive("growth");
-    let store = store::open(&format!("sqlite:{}", file.display())).unwrap();
-    store.register(&filter()).unwrap();
-    let records = scale.records(1000);
-    let mut number = 0;
-    while number < size {
-        batch(&*store, &mut number, records, &emits);
+/// An archive, and what was measured in it so far.
+struct Archive {
+    file: PathBuf,
+    store: Box<dyn Store>,
+    emits: Descriptor,
+    /// Records in it, and in a batch.
+    number: usize,
+    records: usize,
+    /// What archiving, claiming and settling took, in all.
+    steps: [Duration; 3],
+    polls: Vec<Duration>,
+}
+
+impl Archive {
+    fn grow(scale: Scale, runtime: &Runtime, size: usize) -> Self {
+        let file = runtime.archive(&size.to_string());
+        let store = store::open(&format!("sqlite:{}", file.display())).unwrap();
+        store.register(&filter()).unwrap();
+        let (records, steps) = (scale.records(1000), [Duration::ZERO; 3]);
+        let mut archive = Self { file, store, emits: descriptor(), number: 0, records, steps, polls: Vec::new() };
+        while archive.number < size {
+            batch(&*archive.store, &mut archive.number, records, &archive.emits);
+        }
+        // What the write-ahead log holds goes into the database before and after, so that the records that are measured pay for
+        // their own pages and no others, however many the log may hold.
+        checkpoint(&archive.file);
+        archive
     }
-    // What the write-ahead log holds goes into the database before and after, so that these records pay for their own pages
-    // and no others, however many the log may hold.
-    checkpoint(&file);
-    let mut times = [Duration::ZERO; 3];
-    for _ in 0..BATCHES {
-        for (sum, time) in times.iter_mut().zip(batch(&*store, &mut number, records, &emits)) {
+
+    fn take_turn(&mut self) {
+        let steps = batch(&*self.store, &mut self.number, self.records, &self.emits);
+        for (sum, time) in self.steps.iter_mut().zip(steps) {
             *sum += time;
         }
-    }
-    let [archived, claimed, settled] = times;
-    let checkpoint = checkpoint(&file);
-    let poll = || {
-        timed(|| {
+        self.polls.push(timed(|| {
             for _ in 0..POLLS {
                 // As a daemon polls.
-                store.reopen(FILTER).unwrap();
-                assert!(store.claim(FILTER, ClaimSize { records, bytes: usize::MAX }).unwrap().is_empty());
+                self.store.reopen(FILTER).unwrap();
+                assert!(self.store.claim(FILTER, ClaimSize { records: 1, bytes: usize::MAX }).unwrap().is_empty());
             }
-        })
-    };
-    let poll = median((0..scale.rounds).map(|_| poll()).collect());
-    let mut documents = 0;
-    let export = timed(|| documents = store.export(&ExportQuery::default(), &mut |_| Ok(())).unwrap());
-    drop(store);
-    let start_up = median((0..scale.rounds).map(|_| runtime.once(&file, &[COWRIE.filter], 1).elapsed).collect());
-    std::fs::remove_file(file).unwrap();
-    let per_record = |time: Duration| micros(time) / (BATCHES * records) as f64;
-    let [archived, claimed, settled, checkpoint] = [archived, claimed, settled, checkpoint].map(per_record);
-    let poll = micros(poll) / f64::from(POLLS);
-    [archived, claimed, settled, checkpoint, poll, micros(export) / documents as f64, micros(start_up)]
+        }));
+    }
+
+    fn finish(self, scale: Scale, runtime: &Runtime) -> [f64; COLUMNS.len()] {
+        let checkpoint = checkpoint(&self.file);
+        let mut documents = 0;
+        let export = timed(|| documents = self.store.export(&ExportQuery::default(), &mut |_| Ok(())).unwrap());
+        drop(self.store);
+        let start_up = median((0..scale.rounds).map(|_| runtime.once(&self.file, &[COWRIE.filter], 1).elapsed).collect());
+        std::fs::remove_file(self.file).unwrap();
+        let per_record = |time: Duration| micros(time) / (BATCHES * self.records) as f64;
+        let [archived, claimed, settled] = self.steps.map(per_record);
+        let poll = micros(median(self.polls)) / f64::from(POLLS);
+        [archived, claimed, settled, per_record(checkpoint), poll, micros(export) / documents as f64, micros(start_up)]
+    }
 }
 
 fn checkpoint(file: &Path) -> Duration {
