@@ -34,6 +34,12 @@ else
     say "no Python 3.11 or later here: SKIPPED"
 fi
 
+say "the report of speed: that it can be made, not what it says"
+report=$(scripts/bench.sh --quick)
+for table in Parts Whole "Through the binary" Growth "Against the original" Targets; do
+    [[ $report == *$'\n'"== $table"* ]] || fail "scripts/bench.sh --quick prints no table $table:"$'\n'"$report"
+done
+
 say "licences and sources of dependencies"
 scripts/check-dependencies.sh
 

@@ -1,80 +1,161 @@
-//! What a poll that finds nothing and one record more cost in archives of different sizes: `scripts/bench.sh`.
-//!
-//! Both should be the same in all of them. What is printed is read as ratios within one run.
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program to be run by hand")]
-
-use std::time::{Duration, Instant};
-
+use rusqlite::Connection;
 use serde_json::json;
 use tahoe_runtime::answer::{Answer, Event, Node, Rules, build, check};
 use tahoe_runtime::descriptor::{Declared, Descriptor};
 use tahoe_runtime::limits::Limits;
-use tahoe_runtime::store::{self, ClaimSize, FilterRef, NewRecord, Settled, Store, Verdict, Work};
+use tahoe_runtime::store::{self, ClaimSize, ExportQuery, FilterRef, NewRecord, Settled, Store, Verdict, Work};
 use tahoe_runtime::tahoe::{Category, Hash, Itype, RawDocument, Scalar};
-use tahoe_runtime::verdict::Report;
+use tahoe_runtime::verdict::Report as Cost;
 use uuid::Uuid;
 
-const FILTER: Uuid = Uuid::from_u128(0xd207_6b75_715e_4e4d_ae0a_a291_cc6d_90b7);
-const BATCH: usize = 1000;
-const CLAIM: ClaimSize = ClaimSize { records: BATCH, bytes: usize::MAX };
-/// Rounds of so many polls, and of one batch of records more. The fastest one counts: others only had to wait for the
-/// machine.
-const POLLS: u32 = 200;
-const ROUNDS: usize = 15;
+use crate::Scale;
+use crate::corpus::{COWRIE, root};
+use crate::plot;
+use crate::process::Runtime;
+use crate::report::{Report, median, micros, short, table, timed, title};
 
-fn main() {
-    // cargo passes `--bench`; a test run of all targets passes nothing to do.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return;
+/// The id of the filter of Cowrie's records: a run of that finds nothing to do.
+const FILTER: Uuid = Uuid::from_u128(0xd207_6b75_715e_4e4d_ae0a_a291_cc6d_90b7);
+
+/// Batches that are measured in every archive, whatever its size.
+const BATCHES: usize = 10;
+const POLLS: u32 = 200;
+
+/// What is measured.
+pub(crate) const COLUMNS: [&str; 7] =
+    ["archived", "claimed", "settled", "checkpoint", "idle poll", "export per document", "run with nothing to do"];
+/// Of these, what should cost the same in every archive. A run also counts the archive when it begins and ends.
+pub(crate) const CONSTANT: usize = 6;
+
+/// An archive's records and what each measure took there, in µs.
+pub(crate) type Row = (usize, [f64; COLUMNS.len()]);
+
+pub(crate) fn measure(scale: Scale, report: &mut Report) {
+    title("Growth: what one record more costs in archives of different sizes");
+    let runtime = Runtime::new();
+    runtime.warm(&[COWRIE.filter]);
+    let mut archives: Vec<Archive> = scale.sizes().iter().map(|&size| Archive::grow(scale, &runtime, size)).collect();
+    for _ in 0..BATCHES {
+        archives.iter_mut().for_each(Archive::take_turn);
     }
-    let emits = descriptor();
-    println!("µs          per idle poll  per record: archived        claimed        settled");
-    let mut first: Option<Vec<f64>> = None;
-    for size in [10_000, 100_000, 500_000] {
-        let folder = tempfile::tempdir().unwrap();
-        let store = store::open(&format!("sqlite:{}", folder.path().join("growth.db").display())).unwrap();
-        store.register(&filter()).unwrap();
-        let mut number = 0;
-        while number < size {
-            batch(&*store, &mut number, &emits);
-        }
-        let poll = || {
-            let start = Instant::now();
-            for _ in 0..POLLS {
-                // As a daemon polls.
-                store.reopen(FILTER).unwrap();
-                assert!(store.claim(FILTER, CLAIM).unwrap().is_empty());
-            }
-            start.elapsed() / POLLS
-        };
-        let mut columns = vec![(0..ROUNDS).map(|_| poll()).min().unwrap()];
-        let rounds: Vec<[Duration; 3]> = (0..ROUNDS).map(|_| batch(&*store, &mut number, &emits)).collect();
-        columns.extend((0..3).map(|step| rounds.iter().filter_map(|round| round.get(step)).min().copied().unwrap()));
-        let micros: Vec<f64> = columns.iter().map(|time| time.as_secs_f64() * 1e6).collect();
-        let before = first.get_or_insert_with(|| micros.clone());
-        let shown = micros.iter().zip(before).map(|(now, before)| format!("{now:>7.2} ({:>4.2})", now / *before));
-        println!("{size:>10} {}", shown.collect::<Vec<_>>().join(" "));
+    let grown: Vec<Row> =
+        archives.into_iter().zip(scale.sizes()).map(|(archive, &size)| (size, archive.finish(scale, &runtime))).collect();
+    let (_, first) = grown.first().copied().unwrap();
+    println!(
+        "µs for a record, a poll, a document, a run; in brackets: of the first line. the average of {BATCHES} batches that take turns\n"
+    );
+    let rows = grown.iter().map(|(size, row)| {
+        let cell = |column: usize| format!("{} ({:.2})", short(row[column]), row[column] / first[column]);
+        std::array::from_fn(|column| column.checked_sub(1).map_or_else(|| size.to_string(), cell))
+    });
+    let header: [&str; COLUMNS.len() + 1] =
+        std::array::from_fn(|column| column.checked_sub(1).map_or("records", |column| COLUMNS[column]));
+    table(header, rows);
+    let (_, last) = grown.last().copied().unwrap();
+    // Which of them pays for a checkpoint is chance.
+    let record = |row: [f64; COLUMNS.len()]| row[..4].iter().sum::<f64>();
+    report.at_most("one record more, in the largest archive, of the smallest", 1.5, record(last) / record(first), "times");
+    report.at_most("an idle poll, in the largest archive, of the smallest", 1.5, last[4] / first[4], "times");
+    write(scale, &grown);
+}
+
+/// A file of the figures and one of their picture. Those of a quick run say nothing and are not kept.
+fn write(scale: Scale, grown: &[Row]) {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = if scale.quick { scratch.path().to_owned() } else { root().join("docs") };
+    let mut csv = format!("records,{}\n", COLUMNS.join(","));
+    for (size, row) in grown {
+        let figures: Vec<String> = row.iter().map(|figure| format!("{figure:.3}")).collect();
+        csv.push_str(&format!("{size},{}\n", figures.join(",")));
+    }
+    std::fs::write(folder.join("performance.csv"), csv).unwrap();
+    plot::draw(grown, &folder.join("performance.svg"));
+    if !scale.quick {
+        println!("\nthe figures are in docs/performance.csv, and drawn in docs/performance.svg");
     }
 }
 
-/// Archives, claims and settles a batch of records; returns the time that each step took for a record.
-fn batch(store: &dyn Store, number: &mut usize, emits: &Descriptor) -> [Duration; 3] {
-    let per_record = |start: Instant| start.elapsed() / BATCH as u32;
+/// An archive, and what was measured in it so far.
+struct Archive {
+    file: PathBuf,
+    store: Box<dyn Store>,
+    emits: Descriptor,
+    /// Records in it, and in a batch.
+    number: usize,
+    records: usize,
+    /// What archiving, claiming and settling took, in all.
+    steps: [Duration; 3],
+    polls: Vec<Duration>,
+}
+
+impl Archive {
+    fn grow(scale: Scale, runtime: &Runtime, size: usize) -> Self {
+        let file = runtime.archive(&size.to_string());
+        let store = store::open(&format!("sqlite:{}", file.display())).unwrap();
+        store.register(&filter()).unwrap();
+        let (records, steps) = (scale.records(1000), [Duration::ZERO; 3]);
+        let mut archive = Self { file, store, emits: descriptor(), number: 0, records, steps, polls: Vec::new() };
+        while archive.number < size {
+            batch(&*archive.store, &mut archive.number, records, &archive.emits);
+        }
+        // What the write-ahead log holds goes into the database before and after, so that the records that are measured pay for
+        // their own pages and no others, however many the log may hold.
+        checkpoint(&archive.file);
+        archive
+    }
+
+    fn take_turn(&mut self) {
+        let steps = batch(&*self.store, &mut self.number, self.records, &self.emits);
+        for (sum, time) in self.steps.iter_mut().zip(steps) {
+            *sum += time;
+        }
+        self.polls.push(timed(|| {
+            for _ in 0..POLLS {
+                // As a daemon polls.
+                self.store.reopen(FILTER).unwrap();
+                assert!(self.store.claim(FILTER, ClaimSize { records: 1, bytes: usize::MAX }).unwrap().is_empty());
+            }
+        }));
+    }
+
+    fn finish(self, scale: Scale, runtime: &Runtime) -> [f64; COLUMNS.len()] {
+        let checkpoint = checkpoint(&self.file);
+        let mut documents = 0;
+        let export = timed(|| documents = self.store.export(&ExportQuery::default(), &mut |_| Ok(())).unwrap());
+        drop(self.store);
+        let start_up = median((0..scale.rounds).map(|_| runtime.once(&self.file, &[COWRIE.filter], 1).elapsed).collect());
+        std::fs::remove_file(self.file).unwrap();
+        let per_record = |time: Duration| micros(time) / (BATCHES * self.records) as f64;
+        let [archived, claimed, settled] = self.steps.map(per_record);
+        let poll = micros(median(self.polls)) / f64::from(POLLS);
+        [archived, claimed, settled, per_record(checkpoint), poll, micros(export) / documents as f64, micros(start_up)]
+    }
+}
+
+fn checkpoint(file: &Path) -> Duration {
+    let connection = Connection::open(file).unwrap();
+    timed(|| {
+        // Which leaves the log's file as long as it is: growing it again would be charged to these records.
+        let was_busy: bool = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get(0)).unwrap();
+        assert!(!was_busy, "nothing else uses the archive");
+    })
+}
+
+/// Archives, claims and settles a batch of records; returns the time that each step took.
+fn batch(store: &dyn Store, number: &mut usize, records: usize, emits: &Descriptor) -> [Duration; 3] {
     let from = *number;
-    *number += BATCH;
-    let records: Vec<NewRecord> = (from..*number).map(record).collect();
-    let start = Instant::now();
-    store.ingest(&records).unwrap();
-    let archived = per_record(start);
-    let start = Instant::now();
-    let work = store.claim(FILTER, CLAIM).unwrap();
-    let claimed = per_record(start);
-    assert_eq!(work.len(), BATCH);
-    let settled: Vec<Settled> = work.iter().zip(from..).map(|(work, number)| settled(work, number, emits)).collect();
-    let start = Instant::now();
-    store.commit(FILTER, &settled).unwrap();
-    [archived, claimed, per_record(start)]
+    *number += records;
+    let new: Vec<NewRecord> = (from..*number).map(record).collect();
+    let archived = timed(|| drop(store.ingest(&new).unwrap()));
+    let mut work = Vec::new();
+    let claimed = timed(|| work = store.claim(FILTER, ClaimSize { records, bytes: usize::MAX }).unwrap());
+    assert_eq!(work.len(), records);
+    let results: Vec<Settled> = work.iter().zip(from..).map(|(work, number)| result(work, number, emits)).collect();
+    let settled = timed(|| drop(store.commit(FILTER, &results).unwrap()));
+    [archived, claimed, settled]
 }
 
 fn record(number: usize) -> NewRecord {
@@ -84,7 +165,7 @@ fn record(number: usize) -> NewRecord {
 }
 
 /// An event with an address that comes back and a value of its own.
-fn settled(work: &Work, number: usize, emits: &Descriptor) -> Settled {
+fn result(work: &Work, number: usize, emits: &Descriptor) -> Settled {
     let attribute = |sub_type: &str, value: String| Node::Attribute { sub_type: sub_type.into(), value: Scalar::Text(value) };
     let nodes = vec![attribute("ipv4", format!("192.0.2.{}", number % 200)), attribute("number", number.to_string())];
     let event = Event {
@@ -100,7 +181,7 @@ fn settled(work: &Work, number: usize, emits: &Descriptor) -> Settled {
     let rules = Rules { limits: &Limits::PURE, emits: &emits.emits, input: 1000, received_at: work.received_at };
     let checked = check(answer, &rules).unwrap();
     let verdict = Verdict::Done(build(&checked, &work.key.orgid).unwrap(), checked.digest());
-    Settled { key: work.key.clone(), verdict, report: Report::default(), attempts: 1 }
+    Settled { key: work.key.clone(), verdict, report: Cost::default(), attempts: 1 }
 }
 
 fn descriptor() -> Descriptor {
