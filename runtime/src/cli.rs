@@ -379,7 +379,7 @@ pub struct SelftestArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
-    /// What the program starts itself for: run the last one here, and print its row.
-    #[arg(long, hide = true)]
-    pub here: bool,
+    /// What the program starts itself for: run the last one here, with the component in this file, and print its row.
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub here: Option<PathBuf>,
 }

@@ -35,9 +35,10 @@ pub(super) fn read_component(path: &Path) -> anyhow::Result<Vec<u8>> {
     check_file(path)?;
     let shown = path.display();
     let file = File::open(path).with_context(|| format!("cannot open the filter {shown}"))?;
-    let mut bytes = Vec::new();
-    // One byte more than allowed, so that admission sees that it is too much.
-    file.take(Limits::COMPONENT_BYTES + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read the filter {shown}"))?;
+    // One byte more than allowed, so that admission sees that it is too much. At once: growing would take twice as much.
+    let most = Limits::COMPONENT_BYTES + 1;
+    let mut bytes = Vec::with_capacity(file.metadata().map_or(0, |known| known.len().min(most)) as usize + 1);
+    file.take(most).read_to_end(&mut bytes).with_context(|| format!("cannot read the filter {shown}"))?;
     Ok(bytes)
 }
 

@@ -15,7 +15,7 @@ use super::UsageError;
 use super::filters::read_component;
 use crate::cli::SelftestArgs;
 use crate::exit::Exit;
-use crate::selftest::{Case, Expect, Row, cases, run};
+use crate::selftest::{Case, Expect, Row, cases, run_with};
 use crate::terminal::{escape, escape_bounded};
 use crate::verdict::ENGINE;
 use crate::worker::Launcher;
@@ -31,8 +31,8 @@ const SHOWN: usize = 400;
 
 /// Runs the suite, or one case of it.
 pub(super) fn run_suite(args: &SelftestArgs) -> anyhow::Result<Exit> {
-    if args.here {
-        return run_here(args);
+    if let Some(component) = &args.here {
+        return run_here(args, component);
     }
     let cases = chosen(args)?;
     let start = Instant::now();
@@ -67,10 +67,10 @@ fn chosen(args: &SelftestArgs) -> anyhow::Result<Vec<Case>> {
 }
 
 /// Runs the one case that was chosen, in this process, and prints its row.
-fn run_here(args: &SelftestArgs) -> anyhow::Result<Exit> {
+fn run_here(args: &SelftestArgs, component: &Path) -> anyhow::Result<Exit> {
     // The last: with a reviewer's component none of the suite was asked for.
     let case = chosen(args)?.pop().ok_or_else(|| anyhow!("there is no case"))?;
-    let row = run(&case, &Launcher::new()?);
+    let row = run_with(&case, &read_component(component)?, &Launcher::new()?);
     writeln!(io::stdout(), "{}", serde_json::to_string(&row)?)?;
     Ok(Exit::Complete)
 }
@@ -114,10 +114,15 @@ fn ask(case: &Case, file: Option<&Path>, folder: &Path) -> anyhow::Result<Row> {
     if !Path::new("/proc/self/exe").exists() {
         command = Command::new(std::env::current_exe()?);
     }
-    command.args(["selftest", "--here"]);
+    command.arg("selftest");
     match file {
-        Some(file) => command.arg("--with").arg(file),
-        None => command.args(["--only", &case.name]),
+        Some(file) => command.arg("--with").arg(file).arg("--here").arg(file),
+        None => {
+            // Made here: what that takes is not to be mistaken for what the attack took.
+            let component = folder.join(format!("{}.wasm", case.name));
+            std::fs::write(&component, case.component()?)?;
+            command.args(["--only", &case.name, "--here"]).arg(component)
+        }
     };
     // What it leaves when it is ended goes with the folder.
     command.env("TMPDIR", folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());

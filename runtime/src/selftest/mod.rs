@@ -21,7 +21,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::component::{Guest, NoComponent, Setting};
-pub use self::run::run;
+pub use self::run::{run, run_with};
 use crate::limits::Limits;
 use crate::verdict::FailureKind;
 

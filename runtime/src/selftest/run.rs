@@ -17,21 +17,29 @@ use crate::worker::{self, Filter, Launcher};
 /// Runs a case, in this process and in those that `launcher` starts, and says what came of it.
 #[must_use]
 pub fn run(case: &Case, launcher: &Launcher) -> Row {
+    match case.component() {
+        Ok(component) => run_with(case, &component, launcher),
+        Err(error) => Row { problems: vec![error.to_string()], ..Row::of(case) },
+    }
+}
+
+/// Runs a case with its component, which was made before.
+#[must_use]
+pub fn run_with(case: &Case, component: &[u8], launcher: &Launcher) -> Row {
     let mut row = Row::of(case);
-    if let Err(error) = attack(case, launcher, &mut row) {
+    if let Err(error) = attack(case, component, launcher, &mut row) {
         row.problems.push(format!("the host failed: {error:#}"));
     }
     row
 }
 
-fn attack(case: &Case, launcher: &Launcher, row: &mut Row) -> anyhow::Result<()> {
-    let component = case.component()?;
+fn attack(case: &Case, component: &[u8], launcher: &Launcher, row: &mut Row) -> anyhow::Result<()> {
     if let Some(seconds) = case.processor_seconds {
         measure::limit_processor_seconds(seconds)?;
     }
     measure::forget_peak();
     let start = Instant::now();
-    let admitted = worker::load(launcher, None, &component, Some(&case.limits));
+    let admitted = worker::load(launcher, None, component, Some(&case.limits));
     let accepts: Vec<&str> = match &admitted {
         Ok(filter) => filter.descriptor().accepts.iter().map(String::as_str).collect(),
         Err(_) => vec![SAMPLE],
