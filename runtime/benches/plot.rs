@@ -51,7 +51,7 @@ pub(crate) fn draw(grown: &[Row], file: &Path) {
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerLeft)
+        .position(SeriesLabelPosition::UpperLeft)
         .background_style(WHITE)
         .border_style(BLACK)
         .draw()

@@ -103,8 +103,9 @@ impl Report<'_> {
             table.add_row([row.what.to_owned()].into_iter().chain(cells).chain([hash.get(..16).unwrap_or_default().to_owned()]));
         }
         writeln!(out, "{table}")?;
-        for (reason, count) in &bench.reasons {
-            writeln!(out, "{count}: {}", escape_bounded(reason, 400))?;
+        for (number, (reason, count)) in bench.reasons.iter().enumerate() {
+            let head = if number == 0 { "not done" } else { "" };
+            writeln!(out, "{head:<10}  {count}: {}", escape_bounded(reason, 400))?;
         }
         self.profile.map_or(Ok(()), |profile| print(&mut out, profile, &self.hash(profile.record)))
     }
