@@ -3,8 +3,8 @@
 # without the sandbox and through the binary, archives of different sizes, and, where there is one, the program before this one.
 # Figures of two machines, or of a busy one, say nothing. docs/performance.md explains the tables.
 #
-#   scripts/bench.sh            ten minutes, half a gigabyte of disk in TMPDIR
-#   scripts/bench.sh --large    also a million records: half an hour, three gigabytes
+#   scripts/bench.sh            three minutes once it is built, half a gigabyte of disk in TMPDIR
+#   scripts/bench.sh --large    also a million records: longer, three gigabytes
 #   scripts/bench.sh --quick    small numbers, in seconds: only shows that everything still runs
 #
 # With ORIGINAL, a command that runs the original's worker, and BENCH_MONGODB_URI, a server for databases that are made and
