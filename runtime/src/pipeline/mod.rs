@@ -1,14 +1,15 @@
 //! From a pending record to a settled one.
 //!
 //! [`attempt()`] is the way of one record: through the sandbox, the check of its answer, to documents. [`mod@run`]
-//! gives turns to workers, fairly over filters; a [`mod@turn`] claims, attempts and commits. A filter that fails again
-//! and again is stopped (`breaker`), a store that does not answer is asked again ([`Patience`]). Which store and which
-//! filters is not its business.
+//! gives turns to workers, fairly over filters; a [`mod@turn`] claims and attempts, and a `committer` writes what came of
+//! it while the next one goes on. A filter that fails again and again is stopped (`breaker`), a store that does not answer
+//! is asked again ([`Patience`]). Which store and which filters is not its business.
 
 mod attempt;
 mod backoff;
 mod breaker;
 mod chatter;
+mod committer;
 mod counters;
 mod patience;
 mod run;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{SendError, SyncSender, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,10 @@ use serde::Serialize;
 
 use super::breaker::Breaker;
 use super::chatter::{Chatter, Reasons};
+use super::committer::Batch;
 use super::patience::Patience;
 use super::schedule::{Next, Schedule};
-use super::turn::Hand;
+use super::turn::{Attempted, Hand};
 use super::{Counters, Imbalance, Member};
 use crate::store::{Health, OpenBreaker, Store, StoreError, SubmissionKey, Tally, Usage};
 use crate::worker::{Launcher, Worker};
@@ -28,7 +30,7 @@ const BLAME: Duration = Duration::from_secs(60);
 
 /// How to run.
 pub struct Settings<'a> {
-    /// Threads, each with a process for its calls.
+    /// Pairs of threads: one of each has a process for its calls, the other commits what came of them.
     pub workers: u16,
     /// Starts those processes.
     pub launcher: &'a Launcher,
@@ -165,7 +167,7 @@ impl<'a> Run<'a> {
     }
 
     /// A filter by its index.
-    fn place(&self, index: usize) -> Option<Place<'_>> {
+    pub(super) fn place(&self, index: usize) -> Option<Place<'_>> {
         let (member, book, breaker) = (self.members.get(index)?, self.books.get(index)?, self.breakers.get(index)?);
         Some(Place { index, member, book, breaker })
     }
@@ -187,8 +189,13 @@ impl<'a> Run<'a> {
     pub fn work(&self) -> Result<Vec<FilterSummary>, RunError> {
         std::thread::scope(|scope| {
             for number in 0..self.settings.workers {
-                let worker = std::thread::Builder::new().name(format!("worker-{number}"));
-                if let Err(error) = worker.spawn_scoped(scope, || self.worker()) {
+                // With no room in between: of each worker one turn is on its way into the store, and one in the making.
+                let (batches, settled) = sync_channel(0);
+                let thread = |name| std::thread::Builder::new().name(format!("{name}-{number}"));
+                let started = thread("committer")
+                    .spawn_scoped(scope, move || self.commit_all(&settled))
+                    .and_then(|_| thread("worker").spawn_scoped(scope, move || self.worker(&batches)));
+                if let Err(error) = started {
                     self.fail(RunError::Thread(error));
                 }
             }
@@ -249,19 +256,23 @@ impl<'a> Run<'a> {
         self.store.give_back(place.member.reference.id, &keys);
     }
 
+    /// Ends the run, because of this. Unless a daemon was told to end while the store was out of reach: then that is all.
     pub(super) fn fail(&self, error: RunError) {
+        if matches!(error, RunError::Store(StoreError::Transient(_))) && !self.settings.once && self.patience.is_over() {
+            return;
+        }
         lock(&self.broken).get_or_insert(error);
         self.patience.give_up();
     }
 
-    fn worker(&self) {
+    fn worker(&self, batches: &SyncSender<Batch>) {
         let mut worker = Worker::new(self.settings.launcher.clone());
         while !self.patience.is_over() {
             let start = Instant::now();
             let next = lock(&self.schedule).next(start);
             match next {
-                Next::Turn(filter, waiting) => self.turn(&mut worker, filter, Hand::Waiting(waiting), start),
-                Next::Trial(filter) => self.turn(&mut worker, filter, Hand::Trial, start),
+                Next::Turn(filter, waiting) => self.turn(&mut worker, batches, filter, Hand::Waiting(waiting), start),
+                Next::Trial(filter) => self.turn(&mut worker, batches, filter, Hand::Trial, start),
                 Next::Wait => std::thread::sleep(NAP),
                 Next::Nothing if self.settings.once => return,
                 Next::Nothing => {
@@ -277,27 +288,33 @@ impl<'a> Run<'a> {
     }
 
     /// One turn of a filter, which the schedule has begun.
-    fn turn(&self, worker: &mut Worker, filter: usize, hand: Hand, start: Instant) {
+    fn turn(&self, worker: &mut Worker, batches: &SyncSender<Batch>, filter: usize, hand: Hand, start: Instant) {
         let Some(place) = self.place(filter) else { return };
         // Whatever happens, the schedule must hear that the turn is over: the other workers wait for it.
-        let left = match catch_unwind(AssertUnwindSafe(|| self.attempt_some(worker, place, hand, start))) {
-            Ok(Ok(left)) => left,
-            // Told to end while the store was out of reach: what was in hand was given back.
-            Ok(Err(StoreError::Transient(_))) if !self.settings.once && self.patience.is_over() => VecDeque::new(),
-            Ok(Err(error)) => {
-                self.fail(error.into());
-                VecDeque::new()
-            }
-            Err(_) => {
-                self.fail(RunError::Panic);
-                VecDeque::new()
+        let attempted = match self.guard(|| self.attempt_some(worker, place, hand, start)) {
+            Ok(attempted) => attempted,
+            Err(error) => {
+                self.fail(error);
+                None
             }
         };
+        let (settled, left) = attempted.map_or((None, VecDeque::new()), |Attempted { settled, left }| (Some(settled), left));
         let (busy, stopped) = lock(&self.schedule).ended(filter, (start, Instant::now()), left);
         lock(place.book).counters.busy_us += busy.as_micros() as u64;
         if !stopped.is_empty() {
             self.give_back(place, stopped.into_iter().map(|task| task.work.key).collect());
         }
+        // Waits until the last turn's are in.
+        if let Some(settled) = settled
+            && let Err(SendError(batch)) = batches.send(Batch { filter, settled })
+        {
+            self.give_back(place, batch.keys());
+        }
+    }
+
+    /// Does what may fail; a panic is an error as any.
+    pub(super) fn guard<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, RunError> {
+        catch_unwind(AssertUnwindSafe(work)).map_err(|_| RunError::Panic)?.map_err(RunError::from)
     }
 
     fn wait(&self) {

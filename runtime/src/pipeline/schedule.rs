@@ -140,6 +140,13 @@ impl Schedule {
         (busy, VecDeque::new())
     }
 
+    /// Notes time that was spent on a filter after a turn: its commit.
+    pub(super) fn charge(&mut self, filter: usize, busy: Duration) {
+        if let Some(turn) = self.turns.get_mut(filter) {
+            turn.busy += busy;
+        }
+    }
+
     /// Has a record tried again from then on.
     pub(super) fn postpone(&mut self, filter: usize, from: Instant, task: Task) {
         if let Some(turn) = self.turns.get_mut(filter) {

@@ -1,4 +1,4 @@
-//! One turn of a filter: claim, attempt, commit.
+//! One turn of a filter: claim and attempt. What it settles goes to the committer.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -8,7 +8,7 @@ use super::patience::{jitter, unix_now};
 use super::run::{Place, Run, lock};
 use super::schedule::Task;
 use super::{attempt, backoff, breaker, conclude, record_of};
-use crate::store::{ClaimSize, Committed, OpenBreaker, Settled, StoreError, Verdict, Work};
+use crate::store::{ClaimSize, OpenBreaker, Settled, StoreError, Verdict, Work};
 use crate::terminal::escape;
 use crate::verdict::{Failure, FailureKind};
 use crate::worker::Worker;
@@ -17,14 +17,14 @@ use crate::worker::Worker;
 /// small.
 const CLAIM: ClaimSize = ClaimSize { records: 1024, bytes: 4 * 1024 * 1024 };
 
-/// How long a worker stays with one filter before it commits and asks whose turn it is.
+/// How long a worker stays with one filter before it hands over what it settled and asks whose turn it is.
 const TURN: Duration = Duration::from_millis(250);
 
-/// Bytes of documents after which a worker commits, whatever else: a filter may make much of little.
+/// Bytes of documents after which a turn ends, whatever else: a filter may make much of little.
 const BATCH_BYTES: usize = 32 * 1024 * 1024;
 
 /// How many records a process is given at once, at most.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 
 /// A batch that takes no longer may be followed by a larger one.
 const QUICK: Duration = Duration::from_millis(10);
@@ -40,15 +40,23 @@ pub(super) enum Hand {
     Trial,
 }
 
+/// What a turn came to.
+pub(super) struct Attempted {
+    /// To be committed.
+    pub(super) settled: Vec<Settled>,
+    /// Claimed, and not begun.
+    pub(super) left: VecDeque<Task>,
+}
+
 impl Run<'_> {
-    /// Attempts until the time is up, then commits. Returns what was not begun.
+    /// Attempts until the time is up. `None`: nothing is pending.
     pub(super) fn attempt_some(
         &self,
         worker: &mut Worker,
         place: Place<'_>,
         hand: Hand,
         start: Instant,
-    ) -> Result<VecDeque<Task>, StoreError> {
+    ) -> Result<Option<Attempted>, StoreError> {
         let (waiting, trial) = match hand {
             Hand::Waiting(waiting) => (waiting, false),
             Hand::Trial => (VecDeque::new(), true),
@@ -56,7 +64,7 @@ impl Run<'_> {
         let mut waiting = if waiting.is_empty() { self.claim(place, trial)? } else { waiting };
         if waiting.is_empty() {
             lock(&self.schedule).drained(place.index);
-            return Ok(waiting);
+            return Ok(None);
         }
         let filter = &place.member.filter;
         let mut settled: Vec<Settled> = Vec::with_capacity(waiting.len());
@@ -94,14 +102,7 @@ impl Run<'_> {
             batch = if began.elapsed() < QUICK { (4 * batch).min(BATCH) } else { 1 };
         }
         waiting.extend(unsettled);
-        match self.commit(place, &settled) {
-            Ok(()) => Ok(waiting),
-            Err(error) => {
-                let keys = settled.into_iter().map(|settled| settled.key).chain(waiting.into_iter().map(|task| task.work.key));
-                self.give_back(place, keys.collect());
-                Err(error)
-            }
-        }
+        Ok(Some(Attempted { settled, left: waiting }))
     }
 
     fn claim(&self, place: Place<'_>, trial: bool) -> Result<VecDeque<Task>, StoreError> {
@@ -178,31 +179,6 @@ impl Run<'_> {
         let until = (!self.settings.once).then(|| unix_now() + wait.as_secs_f64());
         lock(place.book).open = Some(OpenBreaker { opened, reason, until });
         self.give_back(place, held.into_iter().map(|task| task.work.key).collect());
-    }
-
-    /// Commits a turn and enters it in the books.
-    fn commit(&self, place: Place<'_>, settled: &[Settled]) -> Result<(), StoreError> {
-        if !settled.is_empty() {
-            let committed = self.patience.ask(|| self.store.commit(place.member.reference.id, settled))?;
-            let mut book = lock(place.book);
-            for (settled, committed) in settled.iter().zip(committed) {
-                book.counters.fuel += settled.report.fuel;
-                book.chatter.note(&place.member.reference.name, &settled.report);
-                if let Verdict::Rejected(reason) = &settled.verdict {
-                    book.reasons.note(reason);
-                }
-                match committed {
-                    Committed::Done { new_documents } => {
-                        book.counters.done += 1;
-                        book.counters.documents += new_documents;
-                    }
-                    Committed::Rejected => book.counters.rejected += 1,
-                    Committed::Failed(_) => book.counters.failed += 1,
-                }
-            }
-        }
-        self.note(place);
-        Ok(())
     }
 }
 
