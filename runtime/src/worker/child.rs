@@ -24,8 +24,9 @@ pub enum Role {
 /// The largest frame from the parent: what many records, or a filter's machine code, may take.
 const MOST: u64 = u32::MAX as u64;
 
-/// How long a result may wait for the next one before it is sent.
-const HOLD: Duration = Duration::from_millis(2);
+/// How long a result may wait for the next one before it is sent: some ten of those that take least, so that the parent has
+/// something to do while the next are made, and is not woken for each.
+const HOLD: Duration = Duration::from_micros(250);
 
 /// Stack for calls: the guest's half megabyte, and room for the host above it.
 const STACK_BYTES: usize = 4 * 1024 * 1024;
