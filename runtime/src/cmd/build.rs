@@ -20,7 +20,7 @@ pub(super) fn run(args: &BuildArgs) -> anyhow::Result<Exit> {
     for directory in &args.directories {
         let component = author::build(directory, args.offline)?;
         let size = component.len();
-        let filter = admit(&launcher, &component, None)
+        let filter = admit(&launcher, &component)
             .with_context(|| format!("{} was built, but no runtime would take it", directory.display()))?;
         let descriptor = filter.descriptor();
         let path = args.output.as_ref().unwrap_or(directory).join(format!("{}.wasm", descriptor.name));

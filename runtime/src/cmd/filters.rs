@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read as _;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use anyhow::{Context as _, bail};
 use serde::Serialize;
@@ -42,16 +45,46 @@ pub(super) fn read_component(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Admits a component under these limits, or those of its profile. What was compiled before comes from the cache.
-pub(super) fn admit(launcher: &Launcher, bytes: &[u8], limits: Option<&Limits>) -> Result<Filter, Refusal> {
-    let cache = cache_folder().and_then(|folder| match Cache::open(&folder) {
-        Ok(cache) => Some(cache),
-        Err(error) => {
-            tracing::warn!(folder = %folder.display(), %error, "compiled code is not kept between runs");
-            None
+/// Admits a component under the limits of its profile.
+pub(super) fn admit(launcher: &Launcher, bytes: &[u8]) -> Result<Filter, Refusal> {
+    Admission::new(launcher).admit(bytes, None)
+}
+
+/// Admits components; what was compiled before comes from the cache.
+struct Admission<'l> {
+    launcher: &'l Launcher,
+    cache: Option<Cache>,
+}
+
+impl<'l> Admission<'l> {
+    fn new(launcher: &'l Launcher) -> Self {
+        let cache = cache_folder().and_then(|folder| match Cache::open(&folder) {
+            Ok(cache) => Some(cache),
+            Err(error) => {
+                tracing::warn!(folder = %folder.display(), %error, "compiled code is not kept between runs");
+                None
+            }
+        });
+        Self { launcher, cache }
+    }
+
+    /// Admits a component under these limits, or those of its profile.
+    fn admit(&self, bytes: &[u8], limits: Option<&Limits>) -> Result<Filter, Refusal> {
+        worker::load(self.launcher, self.cache.as_ref(), bytes, limits)
+    }
+
+    /// Loads a filter, with the limits that the configuration gives it.
+    fn load(&self, config: &Config, file: &Path) -> Loaded {
+        let bytes = read_component(file)?;
+        let filter = match self.admit(&bytes, None) {
+            Ok(filter) => filter,
+            refused => return Ok(refused),
+        };
+        match config.limits.get(&filter.descriptor().name) {
+            Some(overrides) => Ok(self.admit(&bytes, Some(&limits(&filter, overrides)?))),
+            None => Ok(Ok(filter)),
         }
-    });
-    worker::load(launcher, cache.as_ref(), bytes, limits)
+    }
 }
 
 /// Where compiled code is kept: `RUNTIME_CACHE`, which may be empty for nowhere, or the user's folder for such things.
@@ -108,34 +141,21 @@ pub(super) fn load_unset(launcher: &Launcher, config: &Config) -> anyhow::Result
 fn load_each(launcher: &Launcher, config: &Config) -> anyhow::Result<(Vec<Filter>, Vec<Refused>)> {
     let mut loaded: Vec<(&Path, Filter)> = Vec::new();
     let mut refused: Vec<Refused> = Vec::new();
-    for path in &config.filters.value {
-        let bytes = read_component(path)?;
-        let mut refuse = |refusal: Refusal| refused.push(Refused { file: path.clone(), reason: refusal.to_string() });
-        let mut filter = match admit(launcher, &bytes, None) {
+    for (path, filter) in config.filters.value.iter().zip(load_side_by_side(launcher, config)) {
+        let filter = match filter? {
             Ok(filter) => filter,
             Err(refusal) => {
-                refuse(refusal);
+                refused.push(Refused { file: path.clone(), reason: refusal.to_string() });
                 continue;
             }
         };
-        let descriptor = filter.descriptor();
         for (other_path, other) in &loaded {
-            let Some(same) = clash(other.descriptor(), descriptor) else { continue };
+            let Some(same) = clash(other.descriptor(), filter.descriptor()) else { continue };
             bail!(
                 "two filters have the {same}: {} and {}; marks and options would mix them up",
                 other_path.display(),
                 path.display()
             );
-        }
-        if let Some(overrides) = config.limits.get(&descriptor.name) {
-            let limits = limits(&filter, overrides)?;
-            filter = match admit(launcher, &bytes, Some(&limits)) {
-                Ok(filter) => filter,
-                Err(refusal) => {
-                    refuse(refusal);
-                    continue;
-                }
-            };
         }
         loaded.push((path, filter));
     }
@@ -153,6 +173,34 @@ fn load_each(launcher: &Launcher, config: &Config) -> anyhow::Result<(Vec<Filter
         }
     }
     Ok((loaded.into_iter().map(|(_, filter)| filter).collect(), refused))
+}
+
+/// A filter, or what it is refused for, or why its file is no component at all.
+type Loaded = anyhow::Result<Result<Filter, Refusal>>;
+
+/// Loads every filter of the configuration, as many at a time as there are processors: one that takes long to compile does
+/// not hold up the others.
+fn load_side_by_side(launcher: &Launcher, config: &Config) -> Vec<Loaded> {
+    let files = &config.filters.value;
+    let admission = Admission::new(launcher);
+    let (waiting, loaded) = (Mutex::new(files.iter().enumerate()), Mutex::new(Vec::new()));
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let load = || {
+        while let Some((index, file)) = next() {
+            let filter = admission.load(config, file);
+            loaded.lock().unwrap_or_else(PoisonError::into_inner).push((index, filter));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(files.len());
+    thread::scope(|scope| {
+        // This one does what no other can be had for.
+        let others = (1..threads).map(|_| thread::Builder::new().spawn_scoped(scope, load));
+        others.for_each(drop);
+        load();
+    });
+    let mut loaded = loaded.into_inner().unwrap_or_else(PoisonError::into_inner);
+    loaded.sort_unstable_by_key(|(index, _)| *index);
+    loaded.into_iter().map(|(_, filter)| filter).collect()
 }
 
 /// The limits of a filter, with what the operator set.

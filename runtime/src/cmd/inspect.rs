@@ -20,7 +20,7 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<Exit> {
     let bytes = read_component(&args.filter)?;
     let digest = Hash::of(&[&bytes]);
     let size = bytes.len();
-    let admitted = admit(&Launcher::new()?, &bytes, None);
+    let admitted = admit(&Launcher::new()?, &bytes);
     let mut out = io::stdout().lock();
     match (&admitted, args.json) {
         (Ok(filter), true) => writeln!(out, "{}", json(filter, size))?,

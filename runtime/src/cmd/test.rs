@@ -50,7 +50,7 @@ fn once(args: &TestArgs, given: &BTreeMap<String, String>, launcher: &Launcher) 
     // All of them, before the first is tried or written.
     let mut files = File::read_all(&args.fixtures)?;
     let bytes = read_component(&args.filter)?;
-    let filter = admit(launcher, &bytes, None).with_context(|| format!("the filter {} is refused", args.filter.display()))?;
+    let filter = admit(launcher, &bytes).with_context(|| format!("the filter {} is refused", args.filter.display()))?;
     let name = filter.descriptor().name.clone();
     let mut tester = Tester::new(launcher.clone(), filter);
     // What is typed is checked before a case is: else each would say the same.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2_for_hmac::Sha256;
+use tempfile::NamedTempFile;
 
 use super::wire;
 use crate::sandbox::{Compiled, compatibility};
@@ -70,13 +71,12 @@ impl Cache {
         let mut entry = Vec::new();
         wire::send(&mut entry, &compiled.imports)?;
         wire::send_bytes(&mut entry, &compiled.artifact)?;
-        let path = self.path(digest);
-        let temporary = path.with_extension(format!("{}.new", std::process::id()));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        let mut file = NamedTempFile::new_in(&self.folder)?;
         file.write_all(&self.code(digest, &entry).finalize().into_bytes())?;
         file.write_all(&entry)?;
         // Whole or not at all.
-        fs::rename(&temporary, &path)
+        file.persist(self.path(digest))?;
+        Ok(())
     }
 
     fn path(&self, digest: Hash) -> PathBuf {
