@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::corpus::{Kind, component};
@@ -66,6 +68,18 @@ impl Runtime {
         arguments.extend(["--store".as_ref(), address.as_ref(), OsStr::new("--filters")]);
         arguments.extend(components.iter().map(|component| component.as_os_str()));
         self.run(&arguments)
+    }
+
+    /// The same, on one processor.
+    pub(crate) fn once_on_one(&self, archive: &Path, filters: &[&str], workers: usize) -> Ran {
+        // Of this thread, and hence of what it starts.
+        let all = sched_getaffinity(Pid::from_raw(0)).unwrap();
+        let mut one = CpuSet::new();
+        one.set((0..CpuSet::count()).find(|&cpu| all.is_set(cpu).unwrap()).unwrap()).unwrap();
+        sched_setaffinity(Pid::from_raw(0), &one).unwrap();
+        let ran = self.once(archive, filters, workers);
+        sched_setaffinity(Pid::from_raw(0), &all).unwrap();
+        ran
     }
 
     /// Compiles filters, so that runs find them in the cache.
