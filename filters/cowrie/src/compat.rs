@@ -12,12 +12,12 @@
 //! | how a file was uploaded, and where it lies | SFTP and SCP | SFTP |
 //! | keys in a login | kept | not kept |
 //! | the method of a login | its protocol | `ssh` |
-//! | events that 2021 did not know | mapped | their session only |
+//! | events that it did not know, and the ids of 2015 | mapped | their session only |
 //!
 //! What the module could not read at all (a login without a password, a download without a URL) gets the default row, with
 //! these names.
 
-use cowrie_event::Kind;
+use cowrie_event::{Event, Kind};
 use filter_sdk::{Host, OptionSpec, text::strip};
 
 /// The option that chooses the mapping.
@@ -54,11 +54,11 @@ impl Mapping {
         if self.is_full() { "sensor" } else { "sesnor" }
     }
 
-    /// Whether an event of this kind is more than its session.
-    pub(crate) fn knows(self, kind: Kind) -> bool {
-        self.is_full()
-            || matches!(
-                kind,
+    /// Whether an event is more than its session.
+    pub(crate) fn knows(self, event: &Event<'_>) -> bool {
+        let mapped = matches!(
+            event.kind,
+            Some(
                 Kind::Connect
                     | Kind::Closed
                     | Kind::Login { .. }
@@ -68,6 +68,9 @@ impl Mapping {
                     | Kind::Download { .. }
                     | Kind::Upload
             )
+        );
+        // Of the ids of 2015 the module knew none.
+        self.is_full() || (mapped && event.id.starts_with("cowrie."))
     }
 }
 

@@ -60,7 +60,7 @@ fn parse(record: &Record, host: &Host) -> Result<Answer, Rejection> {
     let mapping = Mapping::chosen(host);
     let mut draft = Draft::new(record, &event, host, mapping)?;
     match event.kind {
-        Some(kind) if !mapping.knows(kind) => {}
+        Some(_) if !mapping.knows(&event) => {}
         Some(Kind::Connect) => draft.session_began(),
         Some(Kind::Closed) => draft.session_ended()?,
         Some(Kind::Login { success }) => shell::login(&mut draft, success)?,

@@ -36,3 +36,15 @@ fn every_login_is_one_by_ssh_to_the_analytics_module() {
         assert!(shown.contains(&format!(r#""method":["{method}"]"#)), "{shown}");
     }
 }
+
+#[test]
+fn of_an_id_of_2015_the_analytics_module_knew_the_session_alone() {
+    let login =
+        r#"{"eventid": "COW0003", "session": "a", "username": "u", "password": "p", "timestamp": "2015-12-01T10:00:00Z"}"#;
+    for (compat, documents) in [("none", 2), ("cybexp-2021", 1)] {
+        let run = testing::run(&FILTER, &testing::record("cowrie", login), &[("compat", compat)]);
+        let shown = run.outcome.map(|answer| testing::summary(&answer)).unwrap_or_default();
+        assert_eq!(shown.len(), documents, "{shown:?}");
+        assert!(shown.iter().any(|line| line.starts_with("session cowrie_session")), "{shown:?}");
+    }
+}
