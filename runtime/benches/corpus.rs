@@ -23,6 +23,7 @@ pub(crate) struct Kind {
 
 pub(crate) const COWRIE: Kind =
     Kind { name: "Cowrie", sub_type: "cowrie", filter: "cowrie", native: Native::Rust(&cowrie::FILTER), data: cowrie_record };
+pub(crate) const COWRIE_OF_2021: Kind = Kind { data: cowrie_record_of_2021, ..COWRIE };
 pub(crate) const EMAIL: Kind =
     Kind { name: "e-mail", sub_type: "email", filter: "email", native: Native::Rust(&email::FILTER), data: message };
 pub(crate) const PHISHTANK: Kind = Kind {
@@ -99,14 +100,29 @@ pub(crate) fn component(filter: &str) -> PathBuf {
 
 /// The records of the fixtures in many sessions of many attackers.
 fn cowrie_record(number: usize) -> Value {
+    static LINES: LazyLock<Vec<String>> = LazyLock::new(cowrie_lines);
+    cowrie_variant(&LINES, number)
+}
+
+/// Those of them that the program before this one gets past: at a record without `duration` or `password` it stops for good.
+fn cowrie_record_of_2021(number: usize) -> Value {
     static LINES: LazyLock<Vec<String>> = LazyLock::new(|| {
-        let text = std::fs::read_to_string(root().join("fixtures/records/cowrie.jsonl")).unwrap();
-        // A record without a session is there to be rejected.
-        text.lines().filter(|line| line.contains("\"session\"")).map(str::to_owned).collect()
+        let stops = |line: &String| line.contains("\"duration_ms\"") || line.contains("\"fingerprint\"");
+        cowrie_lines().into_iter().filter(|line| !stops(line)).collect()
     });
-    let round = number / LINES.len();
-    let line = LINES
-        .get(number % LINES.len())
+    cowrie_variant(&LINES, number)
+}
+
+fn cowrie_lines() -> Vec<String> {
+    let text = std::fs::read_to_string(root().join("fixtures/records/cowrie.jsonl")).unwrap();
+    // A record without a session is there to be rejected.
+    text.lines().filter(|line| line.contains("\"session\"")).map(str::to_owned).collect()
+}
+
+fn cowrie_variant(lines: &[String], number: usize) -> Value {
+    let round = number / lines.len();
+    let line = lines
+        .get(number % lines.len())
         .unwrap()
         .replace("5f1c0a7be210", &format!("5f1c{round:08x}"))
         .replace("192.0.2.77", &format!("192.0.2.{}", round % 200))

@@ -12,7 +12,7 @@ use serde_json::json;
 use tahoe_runtime::store;
 
 use crate::Scale;
-use crate::corpus::{COWRIE, component};
+use crate::corpus::{COWRIE, COWRIE_OF_2021, component};
 use crate::process::RUNTIME;
 use crate::report::{Report, per_second, short, table, title};
 
@@ -53,7 +53,7 @@ fn run(uri: &str, name: &str, command: &str, count: usize) -> Duration {
     assert!(database.list_collection_names().run().unwrap().is_empty(), "the database {name} is there already");
     let scratch = Scratch(database);
     let archive = store::open(&format!("{server}/{name}{options}")).unwrap();
-    COWRIE.records(count).chunks(500).for_each(|records| drop(archive.ingest(records).unwrap()));
+    COWRIE_OF_2021.records(count).chunks(500).for_each(|records| drop(archive.ingest(records).unwrap()));
     drop(archive);
 
     let folder = tempfile::tempdir().unwrap();
