@@ -170,7 +170,8 @@ fn growth(answer: Answer, input: usize, rules: &Rules<'_>) -> u64 {
     store.register(&reference).unwrap();
     let work = store.claim(id, ClaimSize { records: 1, bytes: 1 }).unwrap().remove(0);
     let checked = check(answer, rules).unwrap();
-    let verdict = Verdict::Done(build(&checked, "org").unwrap(), checked.digest());
+    let digest = checked.digest();
+    let verdict = Verdict::Done(build(checked, "org").unwrap(), digest);
     store.commit(id, &[Settled { key: work.key, verdict, report: Report::default(), attempts: 1 }]).unwrap();
     drop(store);
     assert!(!path.with_extension("db-wal").exists());

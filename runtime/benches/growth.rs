@@ -180,7 +180,8 @@ fn result(work: &Work, number: usize, emits: &Descriptor) -> Settled {
     let answer = Answer { nodes, events: vec![event], sessions: Vec::new() };
     let rules = Rules { limits: &Limits::PURE, emits: &emits.emits, input: 1000, received_at: work.received_at };
     let checked = check(answer, &rules).unwrap();
-    let verdict = Verdict::Done(build(&checked, &work.key.orgid).unwrap(), checked.digest());
+    let digest = checked.digest();
+    let verdict = Verdict::Done(build(checked, &work.key.orgid).unwrap(), digest);
     Settled { key: work.key.clone(), verdict, report: Cost::default(), attempts: 1 }
 }
 

@@ -34,8 +34,8 @@ pub struct Checked {
 }
 
 impl Checked {
-    pub(super) const fn answer(&self) -> &Answer {
-        &self.answer
+    pub(super) fn into_answer(self) -> Answer {
+        self.answer
     }
 
     /// The digest of the answer as the filter gave it.
@@ -87,7 +87,7 @@ pub(super) fn at(what: &str, index: usize, sub_type: &str, error: &AnswerError) 
     }
 }
 
-fn count(what: &str, found: usize, limit: u64) -> Result<(), AnswerError> {
+fn count(what: impl Display, found: usize, limit: u64) -> Result<(), AnswerError> {
     if found as u64 > limit {
         return Err(AnswerError(format!("{found} {what}, at most {limit} for this record")));
     }
@@ -107,7 +107,8 @@ fn check_node(node: &Node, depths: &[u64], rules: &Rules<'_>) -> Result<u64, Ans
                     Err(AnswerError(format!("`{sub_type}` is {float}, not a finite number")))
                 }
                 Scalar::Text(text) => {
-                    count(&format!("bytes of text in `{sub_type}`"), text.len(), rules.limits.text.of(rules.input)).map(|()| 0)
+                    count(format_args!("bytes of text in `{sub_type}`"), text.len(), rules.limits.text.of(rules.input))
+                        .map(|()| 0)
                 }
                 _ => Ok(0),
             }

@@ -5,7 +5,9 @@
 
 mod build;
 mod check;
+mod digest;
 mod expansion;
+mod family;
 #[cfg(test)]
 mod model_tests;
 
@@ -48,8 +50,7 @@ impl Answer {
     /// The digest that the ledger keeps: SHA-256 of the answer as JSON, fields in the order of the contract.
     #[must_use]
     pub fn digest(&self) -> Hash {
-        // Plain data always serialises. Into one buffer, so that it is hashed in one piece.
-        Hash::of(&[&serde_json::to_vec(self).unwrap_or_default()])
+        digest::digest(self)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::tahoe::{Body, Document, Graph, RawDocument};
 
 /// Builds without the checks: the reference library takes times that no filter may give.
 fn documents(answer: Answer, orgid: &str) -> Graph {
-    build(&check::unchecked(answer), orgid).unwrap()
+    build(check::unchecked(answer), orgid).unwrap()
 }
 
 /// Adds the node that a golden describes, its children first; returns its index.
@@ -160,7 +160,7 @@ fn a_node_that_is_both_malicious_and_benign_or_in_another_event_fails_the_answer
     let nodes = vec![attribute("url", "x"), attribute("url", " x"), attribute("url", "y")];
     for event in [event(&[0], &[0], &[0]), event(&[0], &[0], &[1]), event(&[0], &[2], &[])] {
         let answer = Answer { nodes: nodes.clone(), events: vec![event], sessions: vec![] };
-        assert!(build(&check::unchecked(answer), "org").is_err());
+        assert!(build(check::unchecked(answer), "org").is_err());
     }
 }
 
@@ -168,11 +168,11 @@ fn a_node_that_is_both_malicious_and_benign_or_in_another_event_fails_the_answer
 fn two_different_documents_with_one_hash_fail_the_answer() {
     let number = |sub_type: &str, value| Node::Attribute { sub_type: sub_type.into(), value: Scalar::Integer(value) };
     let answer = Answer { nodes: vec![number("port", 22), number("port2", 2)], ..Answer::default() };
-    assert!(build(&check::unchecked(answer), "").is_err());
+    assert!(build(check::unchecked(answer), "").is_err());
     // With an organisation that is a digit, sub-type and timestamp can meet in the middle.
     let seen = |sub_type: &str, timestamp| Event { sub_type: sub_type.into(), timestamp, ..event(&[0], &[], &[]) };
     let events = vec![seen("seen", 11.0), seen("seen1", 1.0)];
-    assert!(build(&check::unchecked(Answer { nodes: vec![attribute("url", "x")], events, sessions: vec![] }), "1").is_err());
+    assert!(build(check::unchecked(Answer { nodes: vec![attribute("url", "x")], events, sessions: vec![] }), "1").is_err());
 }
 
 #[test]

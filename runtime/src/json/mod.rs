@@ -6,7 +6,7 @@
 
 mod write;
 
-pub use write::{bson_size, dump_f64, dump_str, write, write_number};
+pub use write::{bson_size, dump_f64, dump_str, plain_prefix, write, write_number};
 
 use serde_json::Value;
 

@@ -42,7 +42,8 @@ fn admit(filter: &Filter, work: &Work, answer: Answer) -> Verdict {
     };
     let documents = || {
         let checked = check(answer, &rules)?;
-        Ok::<_, AnswerError>((build(&checked, &work.key.orgid)?, checked.digest()))
+        let digest = checked.digest();
+        Ok::<_, AnswerError>((build(checked, &work.key.orgid)?, digest))
     };
     // A panic here would be a bug of ours, and must still cost no more than this record.
     match catch_unwind(AssertUnwindSafe(documents)) {

@@ -80,7 +80,7 @@ pub(in crate::store) fn graph(answer: Answer, orgid: &str) -> Graph {
     };
     let emits = Descriptor::check(declared).unwrap().emits;
     let rules = Rules { limits: &Limits::PURE, emits: &emits, input: 1000, received_at: 1_800_000_000.0 };
-    build(&check(answer, &rules).unwrap(), orgid).unwrap()
+    build(check(answer, &rules).unwrap(), orgid).unwrap()
 }
 
 /// A login from an address, in a session: a graph with every kind of document.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::json::{dump_str, write_number};
+use crate::json::{dump_str, plain_prefix, write_number};
 
 /// Removes from both ends what Python's `str.strip()` removes: Unicode White_Space and U+001C to U+001F.
 #[must_use]
@@ -13,18 +13,32 @@ pub fn strip(text: &str) -> &str {
 /// As [`dump_str`] for text that is already canonical: ASCII, no control characters.
 pub fn dump_canonical(out: &mut String, text: &str) {
     out.push('"');
-    let mut rest = text;
-    while let Some(at) = rest.find(['"', '\\']) {
-        let (plain, escaped) = rest.split_at(at);
-        out.push_str(plain);
-        out.push('\\');
-        // The character found is one byte long.
-        let (found, behind) = escaped.split_at(1);
-        out.push_str(found);
-        rest = behind;
-    }
-    out.push_str(rest);
+    escape(out, text, r#"\""#, r"\\");
     out.push('"');
+}
+
+/// A canonical form as an entry of a list in an object: as [`dump_canonical`] for the list, and escaped once more with the
+/// list.
+pub fn dump_entry(out: &mut String, text: &str) {
+    out.push_str(r#"\""#);
+    escape(out, text, r#"\\\""#, r"\\\\");
+    out.push_str(r#"\""#);
+}
+
+fn escape(out: &mut String, text: &str, quote: &str, backslash: &str) {
+    let mut rest = text;
+    loop {
+        let (plain, from) = rest.split_at(plain_prefix(rest));
+        out.push_str(plain);
+        let mut chars = from.chars();
+        match chars.next() {
+            None => return,
+            Some('"') => out.push_str(quote),
+            Some('\\') => out.push_str(backslash),
+            Some(other) => out.push(other),
+        }
+        rest = chars.as_str();
+    }
 }
 
 /// `canonical(value)` of any JSON value. Recurses as deep as the value nests and takes the memory that
@@ -85,6 +99,20 @@ mod tests {
     fn strip_removes_what_python_removes_and_nothing_else() {
         assert_eq!(strip("\u{1c}\u{1f}\u{2003} x \u{85}\u{a0}\u{3000}\r\n"), "x");
         assert_eq!(strip("\u{200b}x\u{feff}\u{180e}"), "\u{200b}x\u{feff}\u{180e}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn an_entry_is_what_dumping_a_list_and_dumping_that_makes_of_it(text in "[ -~]{0,40}") {
+            let (mut list, mut dumped, mut with_entry) = (String::new(), String::new(), String::from("\"["));
+            write_list(&mut list, [text.as_str(), text.as_str()].into_iter());
+            dump_canonical(&mut dumped, &list);
+            dump_entry(&mut with_entry, &text);
+            with_entry.push_str(", ");
+            dump_entry(&mut with_entry, &text);
+            with_entry.push_str("]\"");
+            proptest::prop_assert_eq!(with_entry, dumped);
+        }
     }
 
     #[test]

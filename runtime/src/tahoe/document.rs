@@ -156,11 +156,13 @@ impl Document {
     /// separators before hashing, so two different ones can read alike.
     #[must_use]
     pub fn same_identity(&self, other: &Self) -> bool {
-        let stamp = |document: &Self| match &document.body {
-            Body::Event { orgid, timestamp, .. } => Some((orgid.clone(), timestamp.to_bits())),
-            _ => None,
+        let same_stamp = match (&self.body, &other.body) {
+            (Body::Event { orgid, timestamp, .. }, Body::Event { orgid: other_orgid, timestamp: other_timestamp, .. }) => {
+                orgid == other_orgid && timestamp.to_bits() == other_timestamp.to_bits()
+            }
+            _ => self.itype() == other.itype(),
         };
-        self.itype() == other.itype() && self.sub_type == other.sub_type && self.data == other.data && stamp(self) == stamp(other)
+        same_stamp && self.sub_type == other.sub_type && self.data == other.data
     }
 }
 

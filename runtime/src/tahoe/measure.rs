@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use super::canonical::strip;
+use crate::json::plain_prefix;
 
 /// The size of a text of ASCII, as far as dumping it again depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,18 +29,22 @@ impl Size {
     #[must_use]
     pub fn of_str(text: &str) -> Self {
         let mut size = Self { length: 2, quotes: 2, backslashes: 0 };
-        for c in text.chars() {
+        let mut rest = text;
+        loop {
+            let (plain, from) = rest.split_at(plain_prefix(rest));
+            size.length += plain.len() as u64;
+            let mut chars = from.chars();
+            let Some(c) = chars.next() else { return size };
+            rest = chars.as_str();
             let (length, quotes, backslashes) = match c {
                 '"' => (2, 1, 1),
                 '\\' => (2, 0, 2),
                 '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => (2, 0, 1),
-                ' '..='~' => (1, 0, 0),
                 _ if c.len_utf16() == 2 => (12, 0, 2),
                 _ => (6, 0, 1),
             };
             size = size + Self { length, quotes, backslashes };
         }
-        size
     }
 
     /// Of the text after it was dumped as a string.
