@@ -6,7 +6,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Transaction,
 use uuid::Uuid;
 
 use super::claims::Held;
-use super::schema::{DONE, FAILED, REJECTED, of_hash};
+use super::schema::{DONE, FAILED, REJECTED, by_hash};
 use crate::store::{FilterRef, SubmissionKey, Tally};
 use crate::tahoe::Hash;
 use crate::verdict::{ENGINE, Failure};
@@ -72,9 +72,10 @@ pub(super) fn advance_watermarks(transaction: &Transaction<'_>, filter: i64) -> 
 
 /// The submission of that key.
 pub(super) fn submission(connection: &Connection, key: &SubmissionKey) -> rusqlite::Result<Option<Held>> {
-    let mut statement = connection.prepare_cached(concat!(
-        "SELECT submission.id, raw FROM instance JOIN submission ON raw = instance.id WHERE submission.orgid = ?2 AND ",
-        of_hash!()
+    let mut statement = connection.prepare_cached(by_hash!(
+        "submission.id, raw",
+        join "JOIN submission ON raw = instance.id",
+        and "submission.orgid = ?2"
     ))?;
     let held = |row: &rusqlite::Row<'_>| Ok(Held { submission: row.get(0)?, raw: row.get(1)? });
     statement.query_row(params![key.raw.as_bytes(), key.orgid], held).optional()

@@ -4,6 +4,7 @@
 //! explain themselves (`schema.sql`). One connection writes, a batch per transaction; others read and do not wait for
 //! it. Other processes may use the same file.
 
+mod addresses;
 mod claims;
 mod commit;
 mod connect;
@@ -29,6 +30,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, TransactionBehavior};
 use uuid::Uuid;
 
+use self::addresses::{ROOM, Room};
 use self::claims::{Claims, Held, Queue};
 use self::commit::Batch;
 use self::error::InFile;
@@ -58,6 +60,8 @@ struct Writer {
     known: Option<Known>,
     /// Whether what is archived must outlive the process.
     lasting: bool,
+    /// How many documents the young level of the index of hashes holds.
+    room: Room,
 }
 
 impl SqliteStore {
@@ -72,7 +76,7 @@ impl SqliteStore {
             access,
             claims: Mutex::default(),
             reader: Mutex::new(reader),
-            writer: Mutex::new(Writer { connection, known: None, lasting: access != Access::Scratch }),
+            writer: Mutex::new(Writer { connection, known: None, lasting: access != Access::Scratch, room: ROOM }),
             file,
         })
     }

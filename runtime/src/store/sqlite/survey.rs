@@ -7,14 +7,13 @@ use super::schema::{itype_code, itype_of};
 use crate::store::{ClaimSize, FilterRef, Index, ORIGINALS, Survey, Work};
 use crate::tahoe::Itype;
 
-/// The indexes that the tables do not imply, by table.
-const INDEXES: [(&str, &str); 3] =
-    [("instance", "instance_by_prefix"), ("edge", "edge_by_dst"), ("submission", "submission_by_sub_type")];
+/// The indexes that the tables do not imply, by table. That of hashes is made of tables itself.
+const INDEXES: [(&str, &str); 3] = [("instance", "addressed"), ("edge", "edge_by_dst"), ("submission", "submission_by_sub_type")];
 
 /// Counts. A hash cannot be there twice, and what cannot be read cannot be written.
 pub(super) fn survey(transaction: &Transaction<'_>) -> rusqlite::Result<Survey> {
     let mut survey = Survey { server: format!("SQLite {}", rusqlite::version()), ..Survey::default() };
-    let mut present = transaction.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?1")?;
+    let mut present = transaction.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?1")?;
     for (table, name) in INDEXES {
         let present = present.exists([name])?;
         survey.indexes.push(Index { collection: table.to_owned(), name: name.to_owned(), present });
