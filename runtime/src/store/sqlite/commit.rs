@@ -49,6 +49,7 @@ pub(super) fn write(
         committed.push(settle(&mut ledger, &mut joiner, settled, held)?);
     }
     joiner.finish()?;
+    ledger.finish()?;
     advance_watermarks(transaction, batch.filter)?;
     Ok(committed)
 }
@@ -56,8 +57,8 @@ pub(super) fn write(
 /// One pair. What the ledger has as done or rejected stays: the other attempt was on the same record, and documents
 /// are in the archive only if the ledger says which attempt made them.
 fn settle(ledger: &mut Ledger<'_>, joiner: &mut Joiner<'_>, settled: &Settled, held: Held) -> rusqlite::Result<Committed> {
-    let before = ledger.state(held.submission)?;
-    match before {
+    let before = ledger.standing(held.submission)?;
+    match before.state {
         Some(DONE) => {
             ledger.count_attempts(held.submission, settled.attempts)?;
             return Ok(Committed::Done { new_documents: 0 });

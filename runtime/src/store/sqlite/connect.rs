@@ -197,6 +197,7 @@ mod tests {
     #[test]
     fn tables_of_earlier_versions_get_what_they_lack_and_keep_what_they_have() {
         let fourth = "DROP VIEW addressed; DROP TABLE address; DROP TABLE address_fresh; DROP TABLE address_moved;
+            DROP TABLE submission_count; DROP TABLE ledger_count;
             CREATE INDEX instance_by_prefix ON instance (substr(hash, 1, 8));";
         let third = "DROP INDEX instance_by_prefix; CREATE UNIQUE INDEX instance_by_hash ON instance (hash);";
         let second = "ALTER TABLE dead_letter DROP COLUMN engine;";

@@ -5,6 +5,7 @@ use rusqlite::{CachedStatement, Transaction, TransactionBehavior, params};
 use super::Writer;
 use super::addresses::{Addresses, Room};
 use super::connect::{insist, relax};
+use super::counts::Submissions;
 use super::known::{Split, Stored, describe};
 use super::schema::itype_code;
 use crate::store::{Archived, NewRecord};
@@ -37,6 +38,7 @@ struct Archive<'t> {
     insert: CachedStatement<'t>,
     insert_kind: CachedStatement<'t>,
     submit: CachedStatement<'t>,
+    submitted: Submissions,
 }
 
 impl<'t> Archive<'t> {
@@ -52,6 +54,7 @@ impl<'t> Archive<'t> {
                 "INSERT INTO submission (raw, sub_type, orgid, timezone, received_at) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (raw, orgid) DO NOTHING",
             )?,
+            submitted: Submissions::default(),
         })
     }
 
@@ -70,12 +73,17 @@ impl<'t> Archive<'t> {
             }
         };
         let added = self.submit.execute(params![raw, document.sub_type, orgid, timezone, received_at])?;
-        Ok(if added == 0 { Archived::AlreadyThere } else { Archived::New })
+        if added == 0 {
+            return Ok(Archived::AlreadyThere);
+        }
+        self.submitted.add(&document.sub_type);
+        Ok(Archived::New)
     }
 
     /// Writes what waits to be written.
     fn finish(mut self) -> rusqlite::Result<()> {
-        self.addresses.flush()
+        self.addresses.flush()?;
+        self.submitted.write(self.transaction)
     }
 }
 

@@ -9,6 +9,7 @@ mod claims;
 mod commit;
 mod connect;
 mod correlation;
+mod counts;
 mod edges;
 mod error;
 mod export;

@@ -21,8 +21,17 @@ ALTER TABLE dead_letter ADD COLUMN engine TEXT NOT NULL DEFAULT ''; -- that the 
 /// whole ones.
 const ADDRESSES: &str = include_str!("addresses.sql");
 
-/// What versions before 5 lack, for a connection that only looks at them: the same by their indexes.
-const ADDRESSED: &str = "CREATE TEMP VIEW addressed AS SELECT substr(hash, 1, 8) AS prefix, id FROM instance";
+/// And so that nothing needs to be counted.
+const COUNTS: &str = include_str!("counts.sql");
+
+/// What versions before 5 lack, for a connection that only looks at them: the same by their indexes, and counted.
+const BRIDGE: &str = "
+CREATE TEMP VIEW addressed AS SELECT substr(hash, 1, 8) AS prefix, id FROM instance;
+CREATE TEMP VIEW submission_count AS SELECT sub_type, count(*) AS submissions FROM submission GROUP BY sub_type;
+CREATE TEMP VIEW ledger_count AS
+    SELECT filter, sub_type, state, count(*) AS pairs FROM ledger JOIN submission ON submission.id = submission
+    GROUP BY filter, sub_type, state;
+";
 
 /// The statement that selects from the document whose hash is the first parameter; joins and conditions may follow.
 macro_rules! by_hash {
@@ -64,10 +73,10 @@ pub(super) fn prepare(connection: &mut Connection, file: &InFile) -> Result<(), 
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| file.error(e))?;
     // Two processes may have found the file like this; the second finds the tables of the first.
     let steps: &[&str] = match owner(&transaction, file)? {
-        Owner::Nobody => &[SCHEMA, HEALTH, LETTER_ENGINE, ADDRESSES],
-        Owner::UsBefore(1) => &[HEALTH, LETTER_ENGINE, ADDRESSES],
-        Owner::UsBefore(2) => &[LETTER_ENGINE, ADDRESSES],
-        Owner::UsBefore(_) => &[ADDRESSES],
+        Owner::Nobody => &[SCHEMA, HEALTH, LETTER_ENGINE, ADDRESSES, COUNTS],
+        Owner::UsBefore(1) => &[HEALTH, LETTER_ENGINE, ADDRESSES, COUNTS],
+        Owner::UsBefore(2) => &[LETTER_ENGINE, ADDRESSES, COUNTS],
+        Owner::UsBefore(_) => &[ADDRESSES, COUNTS],
         Owner::Us => &[],
     };
     let create = || {
@@ -84,7 +93,7 @@ pub(super) fn prepare(connection: &mut Connection, file: &InFile) -> Result<(), 
 pub(super) fn check(connection: &Connection, file: &InFile) -> Result<(), StoreError> {
     match owner(connection, file)? {
         Owner::Us => Ok(()),
-        Owner::UsBefore(_) => connection.execute_batch(ADDRESSED).map_err(|e| file.error(e)),
+        Owner::UsBefore(_) => connection.execute_batch(BRIDGE).map_err(|e| file.error(e)),
         Owner::Nobody => Err(file.refuse("is empty: there is no archive in it")),
     }
 }

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::claims;
 use super::schema::{itype_code, itype_of};
+use super::{claims, counts};
 use crate::store::{ClaimSize, FilterRef, Index, ORIGINALS, Survey, Work};
 use crate::tahoe::Itype;
 
@@ -39,7 +39,17 @@ pub(super) fn survey(transaction: &Transaction<'_>) -> rusqlite::Result<Survey> 
         let (sub_type, uuid, count): (String, String, u64) = mark?;
         survey.raw.entry(sub_type).or_default().marks.insert(uuid, count);
     }
+    for difference in wrong_addresses(transaction)?.into_iter().chain(counts::wrong(transaction)?) {
+        survey.inconsistent.note(|| difference);
+    }
     Ok(survey)
+}
+
+/// Whether the index of hashes has as many documents as there are, in words if not.
+fn wrong_addresses(transaction: &Transaction<'_>) -> rusqlite::Result<Option<String>> {
+    let count = |table: &str| transaction.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
+    let (found, told) = (count("instance")?, count("addressed")?);
+    Ok((found != told).then(|| format!("{found} documents, not {told}")))
 }
 
 /// Counts what is pending, and reads the first records of it.
