@@ -75,6 +75,14 @@ fn advice(survey: &Survey) -> Vec<String> {
             examples(&survey.unreadable)
         ));
     }
+    if survey.inconsistent.count > 0 {
+        advice.push(format!(
+            "{} counts or indexes do not agree with the documents they are for (should be: {}): what is counted, or found by its hash, \
+             is wrong. Ingest the records into a new archive and run the filters there.",
+            survey.inconsistent.count,
+            examples(&survey.inconsistent)
+        ));
+    }
     if survey.original_mapping > 0 {
         advice.push(format!(
             "{} attributes `{ORIGINALS}` are of the original's mapping of honeypot records: a filter with the option `{COMPAT}` needs \

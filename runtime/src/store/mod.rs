@@ -286,7 +286,7 @@ pub trait Store: Send + Sync {
     /// See [`StoreError`].
     fn record(&self, key: &SubmissionKey) -> Result<Option<Work>, StoreError>;
 
-    /// How the pairs of a registered filter stand. Counts; costs time in proportion to the archive.
+    /// How the pairs of a registered filter stand. May count, and cost time in proportion to the archive.
     ///
     /// # Errors
     /// See [`StoreError`].

@@ -25,6 +25,8 @@ pub struct Survey {
     pub duplicates: Oddities,
     /// Documents that cannot be read: why, and which.
     pub unreadable: Oddities,
+    /// Counts and indexes beside the documents that do not agree with them.
+    pub inconsistent: Oddities,
     /// Attributes [`ORIGINALS`].
     pub original_mapping: u64,
 }

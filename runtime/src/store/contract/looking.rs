@@ -28,7 +28,10 @@ pub(super) fn looking_tells_what_is_there_and_changes_nothing(make: Make<'_>) {
     assert_eq!(survey.documents, [("attribute".to_owned(), 1), ("raw".to_owned(), 7)].into());
     assert_eq!((survey.raw["cowrie"].documents, survey.raw["other"].documents), (6, 1));
     assert_eq!(survey.raw["cowrie"].marks, [(FILTER.to_string(), 1)].into());
-    assert_eq!((survey.duplicates.count, survey.unreadable.count, survey.original_mapping), (0, 0, 1));
+    assert_eq!(
+        (survey.duplicates.count, survey.unreadable.count, survey.inconsistent.count, survey.original_mapping),
+        (0, 0, 0, 1)
+    );
     assert!(survey.indexes.iter().all(|index| index.present), "{:?}", survey.indexes);
     assert!(store.has(Itype::Attribute, "sesnor").unwrap());
     assert!(!store.has(Itype::Attribute, "sensor").unwrap() && !store.has(Itype::Object, "sesnor").unwrap());

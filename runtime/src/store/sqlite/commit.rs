@@ -3,6 +3,7 @@
 use rusqlite::{Transaction, TransactionBehavior};
 
 use super::Writer;
+use super::addresses::Room;
 use super::claims::Held;
 use super::join::{Collision, Joiner};
 use super::known::Known;
@@ -28,21 +29,27 @@ pub(super) fn commit(writer: &mut Writer, batch: &Batch<'_>) -> rusqlite::Result
     let transaction = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Put back only once the transaction holds: what was remembered in one that does not would be wrong.
     let mut known = writer.known.take().unwrap_or_default();
-    let committed = write(&transaction, &mut known, batch)?;
+    let committed = write(&transaction, &mut known, writer.room, batch)?;
     transaction.commit()?;
     writer.known = Some(known);
     Ok(committed)
 }
 
 /// The part of [`commit`] within the transaction.
-pub(super) fn write(transaction: &Transaction<'_>, known: &mut Known, batch: &Batch<'_>) -> rusqlite::Result<Vec<Committed>> {
+pub(super) fn write(
+    transaction: &Transaction<'_>,
+    known: &mut Known,
+    room: Room,
+    batch: &Batch<'_>,
+) -> rusqlite::Result<Vec<Committed>> {
     let mut ledger = Ledger::prepare(transaction, batch.filter, batch.configuration, batch.now)?;
-    let mut joiner = Joiner::prepare(transaction, known)?;
+    let mut joiner = Joiner::prepare(transaction, known, room)?;
     let mut committed = Vec::with_capacity(batch.pairs.len());
     for &(held, settled) in &batch.pairs {
         committed.push(settle(&mut ledger, &mut joiner, settled, held)?);
     }
     joiner.finish()?;
+    ledger.finish()?;
     advance_watermarks(transaction, batch.filter)?;
     Ok(committed)
 }
@@ -50,8 +57,8 @@ pub(super) fn write(transaction: &Transaction<'_>, known: &mut Known, batch: &Ba
 /// One pair. What the ledger has as done or rejected stays: the other attempt was on the same record, and documents
 /// are in the archive only if the ledger says which attempt made them.
 fn settle(ledger: &mut Ledger<'_>, joiner: &mut Joiner<'_>, settled: &Settled, held: Held) -> rusqlite::Result<Committed> {
-    let before = ledger.state(held.submission)?;
-    match before {
+    let before = ledger.standing(held.submission)?;
+    match before.state {
         Some(DONE) => {
             ledger.count_attempts(held.submission, settled.attempts)?;
             return Ok(Committed::Done { new_documents: 0 });
@@ -91,6 +98,7 @@ fn settle(ledger: &mut Ledger<'_>, joiner: &mut Joiner<'_>, settled: &Settled, h
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::addresses::ROOM;
     use super::super::testing::{
         ALL, FILTER, Scratch, done, event, exported, failed, filter, graph, key, login, object, record, settle_all, settled, text,
     };
@@ -282,7 +290,7 @@ mod tests {
             let mut writer = super::super::lock(&scratch.store.writer);
             let transaction = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
             let pairs = batch.iter().zip(1..).map(|(settled, id)| (Held { submission: id, raw: id }, settled)).collect();
-            write(&transaction, &mut Known::default(), &Batch { filter: 1, configuration: 1, pairs, now: 0.0 }).unwrap();
+            write(&transaction, &mut Known::default(), ROOM, &Batch { filter: 1, configuration: 1, pairs, now: 0.0 }).unwrap();
         }
         assert_eq!(exported(&scratch.store), before);
         let successor = scratch.another();

@@ -20,8 +20,7 @@ const READER_CACHE_KIB: i64 = 8 * 1024;
 /// SQLite's own choice.
 const PAGE_BYTES: i64 = 4096;
 
-/// Pages that the write-ahead log holds before they go into the database. Hashes fall anywhere into their index, so
-/// that each commit touches as many of its pages as it has documents; those that many commits touch are copied once instead
+/// Pages that the write-ahead log holds before they go into the database. Those that many commits touch are copied once instead
 /// of many times, if the log is long enough to have them twice. It takes as much of the disk (256 MiB) while the archive is
 /// open, and is read once when it is opened after a crash.
 const CHECKPOINT_PAGES: i64 = 64 * 1024;
@@ -88,8 +87,11 @@ pub(super) fn open_reader(file: &InFile, access: Access) -> Result<Connection, S
             Access::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
         };
     let connection = Connection::open_with_flags(file.path(), flags).map_err(|e| file.error(e))?;
+    connection.busy_timeout(BUSY).map_err(|e| file.error(e))?;
+    if access == Access::ReadOnly {
+        schema::check(&connection, file)?;
+    }
     let configure = || {
-        connection.busy_timeout(BUSY)?;
         set_up(&connection, READER_CACHE_KIB)?;
         connection.pragma_update(None, "query_only", true)
     };
@@ -143,8 +145,9 @@ pub(super) fn relax(connection: &Connection) -> rusqlite::Result<()> {
 mod tests {
     use rusqlite::Connection;
 
-    use super::super::SqliteStore;
-    use super::super::testing::{ALL, FILTER, Scratch, exported, filter, key, record, settle_all};
+    use super::super::schema::by_hash;
+    use super::super::testing::{ALL, FILTER, Scratch, exported, filter, key, plan, record, settle_all};
+    use super::super::{SqliteStore, lock};
     use crate::store::{Access, Archived, Store as _, StoreError, open, open_existing};
 
     fn refusal(path: &std::path::Path, access: Access) -> String {
@@ -193,9 +196,14 @@ mod tests {
 
     #[test]
     fn tables_of_earlier_versions_get_what_they_lack_and_keep_what_they_have() {
+        let fourth = "DROP VIEW addressed; DROP TABLE address; DROP TABLE address_fresh; DROP TABLE address_moved;
+            DROP TABLE submission_count; DROP TABLE ledger_count;
+            CREATE INDEX instance_by_prefix ON instance (substr(hash, 1, 8));";
         let third = "DROP INDEX instance_by_prefix; CREATE UNIQUE INDEX instance_by_hash ON instance (hash);";
         let second = "ALTER TABLE dead_letter DROP COLUMN engine;";
-        for (version, older) in [(1, [third, second, "DROP TABLE health;"].as_slice()), (2, &[third, second]), (3, &[third])] {
+        let older: [&[&str]; 4] =
+            [&[fourth, third, second, "DROP TABLE health;"], &[fourth, third, second], &[fourth, third], &[fourth]];
+        for (older, version) in older.into_iter().zip(1..) {
             let scratch = Scratch::with(2);
             let before = exported(&scratch.store);
             let file = Connection::open(scratch.path()).unwrap();
@@ -203,13 +211,24 @@ mod tests {
             let looking = SqliteStore::open(&scratch.path(), Access::ReadOnly).unwrap();
             assert_eq!(exported(&looking), before);
             assert!(looking.record(&key(&record("cowrie", 1, "org-one"))).unwrap().is_some());
+            assert!(looking.survey().unwrap().indexes.iter().any(|index| !index.present));
+            let searched = plan(&lock(&looking.reader), by_hash!("data"));
+            assert!(searched.iter().all(|step| step.starts_with("SEARCH")), "{searched:?}");
             let again = scratch.another();
             assert_eq!(exported(&again), before);
+            // Who looked before it was led here goes on.
+            assert_eq!(exported(&looking), before);
             again.register(&filter(FILTER, &["cowrie"])).unwrap();
             assert_eq!((again.claim(FILTER, ALL).unwrap().len(), again.status().unwrap().len()), (2, 1));
             assert!(again.dead_letters().unwrap().is_empty());
-            assert_eq!(scratch.query::<i64>("PRAGMA user_version"), 4);
-            assert_eq!(scratch.query::<i64>("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'instance_by_%'"), 1);
+            assert_eq!(scratch.query::<i64>("PRAGMA user_version"), 5);
+            assert_eq!(scratch.query::<i64>("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'instance_by_%'"), 0);
+            assert_eq!(
+                again.ingest(&[record("cowrie", 1, "org-one"), record("cowrie", 2, "org-one")]).unwrap(),
+                [Archived::AlreadyThere, Archived::New]
+            );
+            assert_eq!(scratch.query::<i64>("SELECT count(*) FROM addressed"), 3);
+            assert!(again.survey().unwrap().indexes.iter().all(|index| index.present));
         }
     }
 
@@ -283,7 +302,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let store = SqliteStore::open(folder.path().join("tahoe.db").to_str().unwrap(), access).unwrap();
             store.ingest(&[record("cowrie", 1, "org-one")]).unwrap();
-            let writer = super::super::lock(&store.writer);
+            let writer = lock(&store.writer);
             let mode: i64 = writer.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
             (exported(&store), mode)
         });

@@ -1,8 +1,8 @@
-//! What is known of a value, from the indexes `instance_by_prefix` and `edge_by_dst`.
+//! What is known of a value, from the view `addressed` and the index `edge_by_dst`.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::schema::{category_of, itype_code, itype_of, of_hash};
+use super::schema::{by_hash, category_of, itype_code, itype_of};
 use crate::store::Correlation;
 use crate::store::correlation::{Builder, EXAMPLE_DATA, attribute, data_of};
 use crate::tahoe::{Category, Hash, Itype};
@@ -12,7 +12,7 @@ const SUB_TYPES: &str = "SELECT sub_type FROM kind WHERE itype = ?1 ORDER BY sub
 
 /// Whether a document is there, and is the attribute that is meant: others may have its hash (`22` of `port` and `2` of
 /// `port2`).
-const ATTRIBUTE: &str = concat!("SELECT 1 FROM instance WHERE itype = ?2 AND sub_type = ?3 AND data = ?4 AND ", of_hash!());
+const ATTRIBUTE: &str = by_hash!("1", and "itype = ?2 AND sub_type = ?3 AND data = ?4");
 
 /// One hop: the `_ref` of an event holds all that is below it.
 const EVENTS: &str = "SELECT sub_type, category, context, orgid, timestamp FROM edge JOIN instance ON instance.id = src
@@ -30,7 +30,7 @@ const HOLDERS: &str = "WITH holder (id) AS (
      SELECT itype, sub_type, hash FROM holder JOIN instance ON instance.id = holder.id WHERE itype <> ?3";
 
 /// The data of an example, unless it is long.
-const DATA: &str = concat!("SELECT data FROM instance WHERE octet_length(data) <= ?2 AND ", of_hash!());
+const DATA: &str = by_hash!("data", and "octet_length(data) <= ?2");
 
 /// The attributes that have this value, by sub-type.
 pub(super) fn find_attributes(connection: &Connection, value: &str) -> rusqlite::Result<Vec<Hash>> {
@@ -58,7 +58,7 @@ pub(super) fn correlate(connection: &Connection, hash: Hash) -> rusqlite::Result
     // One state of the archive for all questions.
     let transaction = connection.unchecked_transaction()?;
     let mut builder = Builder::default();
-    let find = concat!("SELECT id FROM instance WHERE ", of_hash!());
+    let find = by_hash!("instance.id");
     let id: Option<i64> = transaction.query_row(find, [hash.as_bytes()], |row| row.get(0)).optional()?;
     if let Some(id) = id {
         events(&transaction, id, &mut builder)?;
@@ -94,18 +94,11 @@ fn holders(connection: &Connection, id: i64, builder: &mut Builder) -> rusqlite:
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::{Connection, params_from_iter};
+    use rusqlite::Connection;
 
-    use super::super::testing::{ALL, FILTER, Scratch, settle_all};
+    use super::super::testing::{ALL, FILTER, Scratch, plan, settle_all};
     use super::{ATTRIBUTE, DATA, EVENTS, HOLDERS, SUB_TYPES};
     use crate::store::Store as _;
-
-    /// How SQLite goes about a statement, a step a line.
-    fn plan(connection: &Connection, sql: &str, parameters: usize) -> Vec<String> {
-        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-        let rows = statement.query_map(params_from_iter(vec![1; parameters]), |row| row.get(3)).unwrap();
-        rows.map(Result::unwrap).collect()
-    }
 
     #[test]
     fn every_question_goes_by_an_index_and_never_through_a_table() {
@@ -117,11 +110,14 @@ mod tests {
         // Also once SQLite has statistics, which somebody's `ANALYZE` leaves.
         for statistics in ["", "ANALYZE"] {
             connection.execute_batch(statistics).unwrap();
-            assert_eq!(plan(&connection, SUB_TYPES, 1), ["SEARCH kind USING PRIMARY KEY (itype=?)"]);
-            assert_eq!(plan(&connection, ATTRIBUTE, 4), ["SEARCH instance USING INDEX instance_by_prefix (<expr>=?)"]);
-            assert_eq!(plan(&connection, DATA, 2), ["SEARCH instance USING INDEX instance_by_prefix (<expr>=?)"]);
-            assert_eq!(plan(&connection, EVENTS, 2), [by_dst("edge"), instance("instance")]);
-            let steps = plan(&connection, HOLDERS, 3);
+            assert_eq!(plan(&connection, SUB_TYPES), ["SEARCH kind USING PRIMARY KEY (itype=?)"]);
+            for by_hash in [ATTRIBUTE, DATA] {
+                let level = |name: &str| format!("SEARCH {name} USING PRIMARY KEY (prefix=?)");
+                let steps = plan(&connection, by_hash).into_iter().filter(|step| step.starts_with("S")).collect::<Vec<_>>();
+                assert_eq!(steps, [level("address_fresh"), instance("instance"), level("address"), instance("instance")]);
+            }
+            assert_eq!(plan(&connection, EVENTS), [by_dst("edge"), instance("instance")]);
+            let steps = plan(&connection, HOLDERS);
             for step in [by_dst("below"), instance("middle"), by_dst("top"), instance("instance")] {
                 let covering = step.replace("USING INDEX", "USING COVERING INDEX");
                 assert!(steps.contains(&step) || steps.contains(&covering), "{step} is not in {steps:?}");

@@ -3,8 +3,10 @@
 use rusqlite::{CachedStatement, Transaction, TransactionBehavior, params};
 
 use super::Writer;
+use super::addresses::{Addresses, Room};
 use super::connect::{insist, relax};
-use super::known::{Finder, Split, describe};
+use super::counts::Submissions;
+use super::known::{Split, Stored, describe};
 use super::schema::itype_code;
 use crate::store::{Archived, NewRecord};
 use crate::tahoe::Itype;
@@ -23,26 +25,27 @@ pub(super) fn ingest(writer: &mut Writer, records: &[NewRecord]) -> rusqlite::Re
 
 fn ingest_whole(writer: &mut Writer, records: &[NewRecord]) -> rusqlite::Result<Vec<Archived>> {
     let transaction = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut archive = Archive::prepare(&transaction)?;
+    let mut archive = Archive::prepare(&transaction, writer.room)?;
     let archived = records.iter().map(|record| archive.add(record)).collect::<rusqlite::Result<_>>()?;
-    drop(archive);
+    archive.finish()?;
     transaction.commit()?;
     Ok(archived)
 }
 
 struct Archive<'t> {
     transaction: &'t Transaction<'t>,
-    find: Finder<'t>,
+    addresses: Addresses<'t>,
     insert: CachedStatement<'t>,
     insert_kind: CachedStatement<'t>,
     submit: CachedStatement<'t>,
+    submitted: Submissions,
 }
 
 impl<'t> Archive<'t> {
-    fn prepare(transaction: &'t Transaction<'t>) -> rusqlite::Result<Self> {
+    fn prepare(transaction: &'t Transaction<'t>, room: Room) -> rusqlite::Result<Self> {
         Ok(Self {
             transaction,
-            find: Finder::prepare(transaction)?,
+            addresses: Addresses::prepare(transaction, room)?,
             insert: transaction.prepare_cached(
                 "INSERT INTO instance (hash, itype, sub_type, data, orgid, timezone, received_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?,
@@ -51,24 +54,36 @@ impl<'t> Archive<'t> {
                 "INSERT INTO submission (raw, sub_type, orgid, timezone, received_at) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (raw, orgid) DO NOTHING",
             )?,
+            submitted: Submissions::default(),
         })
     }
 
     fn add(&mut self, record: &NewRecord) -> rusqlite::Result<Archived> {
         let NewRecord { document, orgid, timezone, received_at } = record;
-        let raw = match self.find.find(&document.hash)? {
+        let raw = match self.addresses.find(&document.hash)? {
             Some(stored) if stored.split == Split::of_raw(document) => stored.id,
             Some(stored) => return Ok(Archived::Collision { stored: describe(self.transaction, stored.id)? }),
             None => {
                 let (hash, itype) = (document.hash.as_bytes(), itype_code(Itype::Raw));
                 let raw =
                     self.insert.insert(params![hash, itype, document.sub_type, document.data, orgid, timezone, received_at])?;
+                self.addresses.add(document.hash, Stored { id: raw, split: Split::of_raw(document) })?;
                 self.insert_kind.execute(params![itype, document.sub_type])?;
                 raw
             }
         };
         let added = self.submit.execute(params![raw, document.sub_type, orgid, timezone, received_at])?;
-        Ok(if added == 0 { Archived::AlreadyThere } else { Archived::New })
+        if added == 0 {
+            return Ok(Archived::AlreadyThere);
+        }
+        self.submitted.add(&document.sub_type);
+        Ok(Archived::New)
+    }
+
+    /// Writes what waits to be written.
+    fn finish(mut self) -> rusqlite::Result<()> {
+        self.addresses.flush()?;
+        self.submitted.write(self.transaction)
     }
 }
 

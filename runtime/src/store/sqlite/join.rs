@@ -2,8 +2,9 @@
 
 use rusqlite::{CachedStatement, Transaction, params};
 
+use super::addresses::{Addresses, Room};
 use super::edges::Edges;
-use super::known::{Finder, Known, Split, Stored, describe};
+use super::known::{Known, Split, Stored, describe};
 use super::schema::{category_code, itype_code};
 use crate::tahoe::{Body, Category, Document, Graph, Itype};
 
@@ -17,7 +18,7 @@ pub(super) struct Collision(pub(super) String);
 pub(super) struct Joiner<'t> {
     transaction: &'t Transaction<'t>,
     known: &'t mut Known,
-    find: Finder<'t>,
+    addresses: Addresses<'t>,
     insert: CachedStatement<'t>,
     insert_kind: CachedStatement<'t>,
     edges: Edges<'t>,
@@ -27,11 +28,11 @@ pub(super) struct Joiner<'t> {
 }
 
 impl<'t> Joiner<'t> {
-    pub(super) fn prepare(transaction: &'t Transaction<'t>, known: &'t mut Known) -> rusqlite::Result<Self> {
+    pub(super) fn prepare(transaction: &'t Transaction<'t>, known: &'t mut Known, room: Room) -> rusqlite::Result<Self> {
         Ok(Self {
             transaction,
             known,
-            find: Finder::prepare(transaction)?,
+            addresses: Addresses::prepare(transaction, room)?,
             insert: transaction.prepare_cached(
                 "INSERT INTO instance (hash, itype, sub_type, data, orgid, timestamp, category, start_time, end_time, duration)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -57,7 +58,7 @@ impl<'t> Joiner<'t> {
     pub(super) fn look_up(&mut self, graph: &Graph) -> rusqlite::Result<Result<Rows, Collision>> {
         let mut rows = Vec::with_capacity(graph.documents.len());
         for document in &graph.documents {
-            let found = self.known.find(&mut self.find, &document.hash)?;
+            let found = self.known.find(&mut self.addresses, &document.hash)?;
             if let Some(stored) = found
                 && stored.split != Split::of(document)
             {
@@ -102,6 +103,7 @@ impl<'t> Joiner<'t> {
 
     /// Writes what waits to be written. The graphs are joined only then.
     pub(super) fn finish(mut self) -> rusqlite::Result<()> {
+        self.addresses.flush()?;
         self.edges.flush()
     }
 
@@ -122,9 +124,11 @@ impl<'t> Joiner<'t> {
                 .insert
                 .insert(params![hash, itype, sub_type, data, nothing, nothing, nothing, start_time, end_time, duration])?,
         };
+        let stored = Stored { id, split: Split::of(document) };
+        self.addresses.add(document.hash, stored)?;
         // An event is seldom seen twice: it would only push out what is.
         if document.itype() != Itype::Event {
-            self.known.remember(document.hash, Stored { id, split: Split::of(document) });
+            self.known.remember(document.hash, stored);
         }
         if self.known.is_new_kind(itype, sub_type) {
             self.insert_kind.execute(params![itype, sub_type])?;

@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, Transaction};
+use rusqlite::{Connection, Row};
 
-use super::schema::{itype_code, of_hash};
+use super::addresses::Addresses;
+use super::schema::itype_code;
 use crate::json::dump_f64;
 use crate::tahoe::{Body, Document, Hash, RawDocument};
 
@@ -46,7 +47,7 @@ impl Split {
     }
 
     /// Of the columns `itype, sub_type, orgid, timestamp` from `first` on. Only events have a timestamp.
-    fn of_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
+    pub(super) fn of_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
         let length = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_bytes_or_null()?.map_or(0, <[u8]>::len));
         let timestamp: Option<f64> = row.get(first + 3)?;
         let orgid = if timestamp.is_some() { length(first + 2)? } else { 0 };
@@ -99,31 +100,15 @@ impl Known {
     }
 
     /// The document of this hash, from memory or from the table.
-    pub(super) fn find(&mut self, finder: &mut Finder<'_>, hash: &Hash) -> rusqlite::Result<Option<Stored>> {
+    pub(super) fn find(&mut self, addresses: &mut Addresses<'_>, hash: &Hash) -> rusqlite::Result<Option<Stored>> {
         if let Some(stored) = self.documents.get(hash) {
             return Ok(Some(*stored));
         }
-        let found = finder.find(hash)?;
+        let found = addresses.find(hash)?;
         if let Some(stored) = found {
             self.documents.put(*hash, stored);
         }
         Ok(found)
-    }
-}
-
-/// Looks documents up in the table.
-pub(super) struct Finder<'t>(CachedStatement<'t>);
-
-impl<'t> Finder<'t> {
-    pub(super) fn prepare(transaction: &'t Transaction<'_>) -> rusqlite::Result<Self> {
-        Ok(Self(
-            transaction
-                .prepare_cached(concat!("SELECT id, itype, sub_type, orgid, timestamp FROM instance WHERE ", of_hash!()))?,
-        ))
-    }
-
-    pub(super) fn find(&mut self, hash: &Hash) -> rusqlite::Result<Option<Stored>> {
-        self.0.query_row([hash.as_bytes()], |row| Ok(Stored { id: row.get(0)?, split: Split::of_row(row, 1)? })).optional()
     }
 }
 

@@ -6,7 +6,8 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Transaction,
 use uuid::Uuid;
 
 use super::claims::Held;
-use super::schema::{DONE, FAILED, REJECTED, of_hash};
+use super::counts::Pairs;
+use super::schema::{DONE, FAILED, REJECTED, by_hash};
 use crate::store::{FilterRef, SubmissionKey, Tally};
 use crate::tahoe::Hash;
 use crate::verdict::{ENGINE, Failure};
@@ -72,9 +73,10 @@ pub(super) fn advance_watermarks(transaction: &Transaction<'_>, filter: i64) -> 
 
 /// The submission of that key.
 pub(super) fn submission(connection: &Connection, key: &SubmissionKey) -> rusqlite::Result<Option<Held>> {
-    let mut statement = connection.prepare_cached(concat!(
-        "SELECT submission.id, raw FROM instance JOIN submission ON raw = instance.id WHERE submission.orgid = ?2 AND ",
-        of_hash!()
+    let mut statement = connection.prepare_cached(by_hash!(
+        "submission.id, raw",
+        join "JOIN submission ON raw = instance.id",
+        and "submission.orgid = ?2"
     ))?;
     let held = |row: &rusqlite::Row<'_>| Ok(Held { submission: row.get(0)?, raw: row.get(1)? });
     statement.query_row(params![key.raw.as_bytes(), key.orgid], held).optional()
@@ -91,13 +93,23 @@ pub(super) struct Entry<'e> {
     pub(super) attempts: u32,
 }
 
+/// How a pair stands.
+pub(super) struct Standing {
+    /// `None` if it is pending.
+    pub(super) state: Option<i64>,
+    /// Of the record.
+    sub_type: String,
+}
+
 /// The ledger of one filter within one transaction.
 pub(super) struct Ledger<'t> {
+    transaction: &'t Transaction<'t>,
     filter: i64,
     configuration: i64,
     /// Unix seconds.
     now: f64,
-    state: CachedStatement<'t>,
+    changed: Pairs,
+    standing: CachedStatement<'t>,
     count_attempts: CachedStatement<'t>,
     write: CachedStatement<'t>,
     bury: CachedStatement<'t>,
@@ -107,10 +119,14 @@ pub(super) struct Ledger<'t> {
 impl<'t> Ledger<'t> {
     pub(super) fn prepare(transaction: &'t Transaction<'_>, filter: i64, configuration: i64, now: f64) -> rusqlite::Result<Self> {
         Ok(Self {
+            transaction,
             filter,
             configuration,
             now,
-            state: transaction.prepare_cached("SELECT state FROM ledger WHERE filter = ?1 AND submission = ?2")?,
+            changed: Pairs::default(),
+            standing: transaction.prepare_cached(
+                "SELECT state, sub_type FROM submission LEFT JOIN ledger ON filter = ?1 AND submission = id WHERE id = ?2",
+            )?,
             count_attempts: transaction
                 .prepare_cached("UPDATE ledger SET attempts = attempts + ?3 WHERE filter = ?1 AND submission = ?2")?,
             write: transaction.prepare_cached(
@@ -129,9 +145,9 @@ impl<'t> Ledger<'t> {
         })
     }
 
-    /// How the pair stands; `None` if it is pending.
-    pub(super) fn state(&mut self, submission: i64) -> rusqlite::Result<Option<i64>> {
-        self.state.query_row([self.filter, submission], |row| row.get(0)).optional()
+    /// How the pair stands.
+    pub(super) fn standing(&mut self, submission: i64) -> rusqlite::Result<Standing> {
+        self.standing.query_row([self.filter, submission], |row| Ok(Standing { state: row.get(0)?, sub_type: row.get(1)? }))
     }
 
     /// Counts attempts on a pair that was done or rejected already, by another process.
@@ -139,8 +155,8 @@ impl<'t> Ledger<'t> {
         self.count_attempts.execute(params![self.filter, submission, attempts]).map(drop)
     }
 
-    /// Settles a pair that was in state `before`: pending or failed.
-    pub(super) fn settle(&mut self, before: Option<i64>, entry: &Entry<'_>) -> rusqlite::Result<()> {
+    /// Settles a pair that was pending or failed before.
+    pub(super) fn settle(&mut self, before: Standing, entry: &Entry<'_>) -> rusqlite::Result<()> {
         let fuel = i64::try_from(entry.fuel).unwrap_or(i64::MAX);
         let answer = entry.answer.as_ref().map(Hash::as_bytes);
         self.write.execute(params![
@@ -158,14 +174,21 @@ impl<'t> Ledger<'t> {
             // A list of strings always has a JSON form.
             let backtrace = serde_json::to_string(backtrace).unwrap_or_default();
             self.bury.execute(params![self.filter, entry.submission, kind.name(), message, backtrace, ENGINE])?;
-        } else if before == Some(FAILED) {
+        } else if before.state == Some(FAILED) {
             self.raise.execute([self.filter, entry.submission])?;
         }
+        self.changed.change(before.sub_type, before.state, entry.state);
         Ok(())
+    }
+
+    /// Writes what waits to be written.
+    pub(super) fn finish(self) -> rusqlite::Result<()> {
+        self.changed.write(self.transaction, self.filter)
     }
 }
 
-/// Counts how the pairs of a filter stand, each number by itself. `None` if the filter was never registered.
+/// How the pairs of a filter stand, each number by itself: those that are pending are counted, so this costs time in proportion
+/// to them. `None` if the filter was never registered.
 pub(super) fn tally(transaction: &Transaction<'_>, filter: Uuid) -> rusqlite::Result<Option<Tally>> {
     let id = transaction.query_row("SELECT id FROM filter WHERE uuid = ?1", [filter.to_string()], |row| row.get(0)).optional()?;
     let Some(id) = id else { return Ok(None) };
@@ -174,16 +197,17 @@ pub(super) fn tally(transaction: &Transaction<'_>, filter: Uuid) -> rusqlite::Re
         let count: i64 = transaction.query_row(sql, [id], |row| row.get(0))?;
         Ok(count.unsigned_abs())
     };
-    let accepted = count("SELECT count(*) FROM watermark JOIN submission USING (sub_type) WHERE filter = ?1")?;
+    let accepted =
+        count("SELECT coalesce(sum(submissions), 0) FROM watermark JOIN submission_count USING (sub_type) WHERE filter = ?1")?;
     // Up to the watermark nothing is pending. If that were not so, the numbers would not add up, and it would show.
     let pending = count(
         "SELECT count(*) FROM watermark JOIN submission USING (sub_type) WHERE filter = ?1 AND id > settled
             AND NOT EXISTS (SELECT 1 FROM ledger WHERE filter = ?1 AND submission = submission.id)",
     )?;
     let (done, rejected, failed): (i64, i64, i64) = transaction.query_row(
-        "SELECT count(*) FILTER (WHERE state = ?2), count(*) FILTER (WHERE state = ?3), count(*) FILTER (WHERE state = ?4)
-         FROM ledger JOIN submission ON submission.id = ledger.submission
-         WHERE filter = ?1 AND sub_type IN (SELECT sub_type FROM watermark WHERE filter = ?1)",
+        "SELECT coalesce(sum(pairs) FILTER (WHERE state = ?2), 0), coalesce(sum(pairs) FILTER (WHERE state = ?3), 0),
+            coalesce(sum(pairs) FILTER (WHERE state = ?4), 0)
+         FROM watermark JOIN ledger_count USING (filter, sub_type) WHERE filter = ?1",
         [id, DONE, REJECTED, FAILED],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )?;
@@ -193,7 +217,7 @@ pub(super) fn tally(transaction: &Transaction<'_>, filter: Uuid) -> rusqlite::Re
 
 /// How many submissions there are of each sub-type.
 pub(super) fn archived(connection: &Connection) -> rusqlite::Result<BTreeMap<String, u64>> {
-    let mut statement = connection.prepare_cached("SELECT sub_type, count(*) FROM submission GROUP BY sub_type")?;
+    let mut statement = connection.prepare_cached("SELECT sub_type, submissions FROM submission_count")?;
     let counts = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
     counts.collect()
 }

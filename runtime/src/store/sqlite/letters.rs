@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use uuid::Uuid;
 
-use super::schema::REJECTED;
+use super::counts::Pairs;
+use super::schema::{FAILED, REJECTED};
 use crate::store::{DISCARDED, DeadLetter};
 use crate::tahoe::Hash;
 use crate::verdict::{Failure, FailureKind};
@@ -59,11 +60,20 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<DeadLetter>> 
 /// Rejects the pair of a dead letter, and deletes the letter.
 pub(super) fn discard(transaction: &Transaction<'_>, letter: i64) -> rusqlite::Result<bool> {
     let found = transaction
-        .query_row("SELECT filter, submission, kind, message FROM dead_letter WHERE id = ?1", [letter], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
-        })
+        .query_row(
+            "SELECT filter, submission, kind, message, sub_type FROM dead_letter JOIN submission ON submission.id = submission
+             WHERE dead_letter.id = ?1",
+            [letter],
+            |row| {
+                let (kind, message): (String, String) = (row.get(2)?, row.get(3)?);
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, kind, message, row.get::<_, String>(4)?))
+            },
+        )
         .optional()?;
-    let Some((filter, submission, kind, message)) = found else { return Ok(false) };
+    let Some((filter, submission, kind, message, sub_type)) = found else { return Ok(false) };
+    let mut changed = Pairs::default();
+    changed.change(sub_type, Some(FAILED), REJECTED);
+    changed.write(transaction, filter)?;
     transaction.execute(
         "UPDATE ledger SET state = ?3, reason = ?4 WHERE filter = ?1 AND submission = ?2",
         params![filter, submission, REJECTED, format!("{DISCARDED}{kind}: {message}")],

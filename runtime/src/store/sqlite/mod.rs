@@ -4,10 +4,12 @@
 //! explain themselves (`schema.sql`). One connection writes, a batch per transaction; others read and do not wait for
 //! it. Other processes may use the same file.
 
+mod addresses;
 mod claims;
 mod commit;
 mod connect;
 mod correlation;
+mod counts;
 mod edges;
 mod error;
 mod export;
@@ -29,6 +31,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, TransactionBehavior};
 use uuid::Uuid;
 
+use self::addresses::{ROOM, Room};
 use self::claims::{Claims, Held, Queue};
 use self::commit::Batch;
 use self::error::InFile;
@@ -58,6 +61,8 @@ struct Writer {
     known: Option<Known>,
     /// Whether what is archived must outlive the process.
     lasting: bool,
+    /// How many documents the young level of the index of hashes holds.
+    room: Room,
 }
 
 impl SqliteStore {
@@ -72,7 +77,7 @@ impl SqliteStore {
             access,
             claims: Mutex::default(),
             reader: Mutex::new(reader),
-            writer: Mutex::new(Writer { connection, known: None, lasting: access != Access::Scratch }),
+            writer: Mutex::new(Writer { connection, known: None, lasting: access != Access::Scratch, room: ROOM }),
             file,
         })
     }

@@ -17,27 +17,38 @@ const LETTER_ENGINE: &str = "
 ALTER TABLE dead_letter ADD COLUMN engine TEXT NOT NULL DEFAULT ''; -- that the filter ran in, with its version
 ";
 
-/// What version 4 has in place of an index of whole hashes: a third as many pages, which every commit writes as many of as it has
-/// documents, because hashes fall anywhere. Hashes that begin alike stand beside each other in it. That none is there twice is
-/// the writers' part: each looks in the transaction that adds.
-const SHORT_INDEX: &str = "
-DROP INDEX IF EXISTS instance_by_hash;
-CREATE INDEX instance_by_prefix ON instance (substr(hash, 1, 8));
+/// What version 5 has in place of an index of hashes, which version 4 had of their first eight bytes and those before it of
+/// whole ones.
+const ADDRESSES: &str = include_str!("addresses.sql");
+
+/// And so that nothing needs to be counted.
+const COUNTS: &str = include_str!("counts.sql");
+
+/// What versions before 5 lack, for a connection that only looks at them: the same by their indexes, and counted.
+const BRIDGE: &str = "
+CREATE TEMP VIEW addressed AS SELECT substr(hash, 1, 8) AS prefix, id FROM instance;
+CREATE TEMP VIEW submission_count AS SELECT sub_type, count(*) AS submissions FROM submission GROUP BY sub_type;
+CREATE TEMP VIEW ledger_count AS
+    SELECT filter, sub_type, state, count(*) AS pairs FROM ledger JOIN submission ON submission.id = submission
+    GROUP BY filter, sub_type, state;
 ";
 
-/// The condition that finds the document whose hash is the first parameter, by the index of either version.
-macro_rules! of_hash {
-    () => {
-        "substr(hash, 1, 8) = substr(?1, 1, 8) AND hash = ?1"
+/// The statement that selects from the document whose hash is the first parameter; joins and conditions may follow.
+macro_rules! by_hash {
+    ($columns:expr $(, join $join:literal)? $(, and $condition:literal)?) => {
+        concat!(
+            "SELECT ", $columns, " FROM addressed JOIN instance ON instance.id = addressed.id ", $($join,)?
+            " WHERE prefix = substr(?1, 1, 8) AND hash = ?1 ", $("AND ", $condition)?
+        )
     };
 }
-pub(super) use of_hash;
+pub(super) use by_hash;
 
 /// Says in the file's header whose it is: "Taho".
 const APPLICATION_ID: i32 = 0x5461_686f;
 
 /// The version of the tables. A change to them is a new number, and a step in [`prepare`] that leads from the last.
-const VERSION: i32 = 4;
+const VERSION: i32 = 5;
 
 /// Whose file it is.
 enum Owner {
@@ -62,10 +73,10 @@ pub(super) fn prepare(connection: &mut Connection, file: &InFile) -> Result<(), 
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| file.error(e))?;
     // Two processes may have found the file like this; the second finds the tables of the first.
     let steps: &[&str] = match owner(&transaction, file)? {
-        Owner::Nobody => &[SCHEMA, HEALTH, LETTER_ENGINE, SHORT_INDEX],
-        Owner::UsBefore(1) => &[HEALTH, LETTER_ENGINE, SHORT_INDEX],
-        Owner::UsBefore(2) => &[LETTER_ENGINE, SHORT_INDEX],
-        Owner::UsBefore(_) => &[SHORT_INDEX],
+        Owner::Nobody => &[SCHEMA, HEALTH, LETTER_ENGINE, ADDRESSES, COUNTS],
+        Owner::UsBefore(1) => &[HEALTH, LETTER_ENGINE, ADDRESSES, COUNTS],
+        Owner::UsBefore(2) => &[LETTER_ENGINE, ADDRESSES, COUNTS],
+        Owner::UsBefore(_) => &[ADDRESSES, COUNTS],
         Owner::Us => &[],
     };
     let create = || {
@@ -77,10 +88,12 @@ pub(super) fn prepare(connection: &mut Connection, file: &InFile) -> Result<(), 
     transaction.commit().map_err(|e| file.error(e))
 }
 
-/// Checks that the file is an archive that this version can read. Touches nothing.
+/// Checks that the file is an archive that this version can read, and lets the connection read an earlier one as one of this
+/// version. Does not touch the file.
 pub(super) fn check(connection: &Connection, file: &InFile) -> Result<(), StoreError> {
     match owner(connection, file)? {
-        Owner::Us | Owner::UsBefore(_) => Ok(()),
+        Owner::Us => Ok(()),
+        Owner::UsBefore(_) => connection.execute_batch(BRIDGE).map_err(|e| file.error(e)),
         Owner::Nobody => Err(file.refuse("is empty: there is no archive in it")),
     }
 }

@@ -5,7 +5,7 @@
 CREATE TABLE instance (
     -- One row per Tahoe document. The view `document` shows it with names for codes.
     id          INTEGER PRIMARY KEY, -- stands for the hash within this file, and nowhere else
-    hash        BLOB    NOT NULL,    -- SHA-256, 32 bytes; found by its first eight, which `instance_by_prefix` has
+    hash        BLOB    NOT NULL,    -- SHA-256, 32 bytes; found by the view `addressed`
     itype       INTEGER NOT NULL,    -- 0 attribute, 1 object, 2 event, 3 session, 4 raw
     sub_type    TEXT    NOT NULL,
     data        TEXT    NOT NULL,    -- JSON

@@ -2,19 +2,18 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::claims;
 use super::schema::{itype_code, itype_of};
+use super::{claims, counts};
 use crate::store::{ClaimSize, FilterRef, Index, ORIGINALS, Survey, Work};
 use crate::tahoe::Itype;
 
-/// The indexes that the tables do not imply, by table.
-const INDEXES: [(&str, &str); 3] =
-    [("instance", "instance_by_prefix"), ("edge", "edge_by_dst"), ("submission", "submission_by_sub_type")];
+/// The indexes that the tables do not imply, by table. That of hashes is made of tables itself.
+const INDEXES: [(&str, &str); 3] = [("instance", "addressed"), ("edge", "edge_by_dst"), ("submission", "submission_by_sub_type")];
 
 /// Counts. A hash cannot be there twice, and what cannot be read cannot be written.
 pub(super) fn survey(transaction: &Transaction<'_>) -> rusqlite::Result<Survey> {
     let mut survey = Survey { server: format!("SQLite {}", rusqlite::version()), ..Survey::default() };
-    let mut present = transaction.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?1")?;
+    let mut present = transaction.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?1")?;
     for (table, name) in INDEXES {
         let present = present.exists([name])?;
         survey.indexes.push(Index { collection: table.to_owned(), name: name.to_owned(), present });
@@ -40,7 +39,17 @@ pub(super) fn survey(transaction: &Transaction<'_>) -> rusqlite::Result<Survey> 
         let (sub_type, uuid, count): (String, String, u64) = mark?;
         survey.raw.entry(sub_type).or_default().marks.insert(uuid, count);
     }
+    for difference in wrong_addresses(transaction)?.into_iter().chain(counts::wrong(transaction)?) {
+        survey.inconsistent.note(|| difference);
+    }
     Ok(survey)
+}
+
+/// Whether the index of hashes has as many documents as there are, in words if not.
+fn wrong_addresses(transaction: &Transaction<'_>) -> rusqlite::Result<Option<String>> {
+    let count = |table: &str| transaction.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
+    let (found, told) = (count("instance")?, count("addressed")?);
+    Ok((found != told).then(|| format!("{found} documents, not {told}")))
 }
 
 /// Counts what is pending, and reads the first records of it.

@@ -6,6 +6,14 @@ pub(super) use crate::store::testing::{
 };
 use crate::store::{Access, NewRecord, Store as _};
 
+/// How SQLite goes about a statement, a step a line.
+pub(super) fn plan(connection: &rusqlite::Connection, sql: &str) -> Vec<String> {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let parameters = vec![1; statement.parameter_count()];
+    let rows = statement.query_map(rusqlite::params_from_iter(parameters), |row| row.get(3)).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
 /// A store in a folder that is removed with it.
 pub(super) struct Scratch {
     pub(super) store: SqliteStore,
