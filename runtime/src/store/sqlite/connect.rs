@@ -12,8 +12,9 @@ use crate::store::{Access, StoreError};
 /// How long a statement waits for another process before it is told that the file is busy.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Page cache of the writing connection. What it does not hold comes from the system's cache at a microsecond a page.
-const WRITER_CACHE_KIB: i64 = 64 * 1024;
+/// Page cache of the writing connection: what a usual transaction changes. What it does not hold comes from the system's cache at
+/// a microsecond a page; eight times as much makes no record faster, and a large archive take more memory than a small one.
+const WRITER_CACHE_KIB: i64 = 8 * 1024;
 /// Page cache of a reading connection.
 const READER_CACHE_KIB: i64 = 8 * 1024;
 

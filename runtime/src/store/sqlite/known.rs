@@ -11,8 +11,9 @@ use super::schema::itype_code;
 use crate::json::dump_f64;
 use crate::tahoe::{Body, Document, Hash, RawDocument};
 
-/// How many documents are remembered: some 25 MB. Most references of a record are to values that many records share.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(200_000).unwrap();
+/// How many documents are remembered: some 4 MB. Most references of a record are to values that many records share, and those come
+/// back soon; the others are a look into the index away.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(32 * 1024).unwrap();
 
 /// How many sub-types are remembered of each kind of document. A filter that makes up more costs a look at the table
 /// each.
@@ -56,7 +57,7 @@ impl Split {
 }
 
 fn repr_length(timestamp: f64) -> usize {
-    let mut text = String::new();
+    let mut text = String::with_capacity(24);
     dump_f64(&mut text, timestamp);
     text.len()
 }
