@@ -3,18 +3,19 @@ use std::path::Path;
 use plotters::coord::combinators::IntoLogRange as _;
 use plotters::prelude::*;
 
-use crate::growth::{COLUMNS, CONSTANT, Row};
+use crate::growth::{COLUMNS, Row};
 
 const SIZE: (u32, u32) = (800, 420);
 
 /// Which people who cannot tell red from green can tell apart.
-const COLOURS: [RGBColor; CONSTANT] = [
+const COLOURS: [RGBColor; COLUMNS.len()] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
     RGBColor(204, 121, 167),
     RGBColor(86, 180, 233),
     RGBColor(0, 0, 0),
+    RGBColor(230, 159, 0),
 ];
 
 /// Draws how what should cost the same in every archive does, as ratios to the smallest.
@@ -25,7 +26,7 @@ pub(crate) fn draw(grown: &[Row], file: &Path) {
         let figures = grown.iter().filter_map(move |(size, row)| Some((*size as f64, row.get(column)? / first.1.get(column)?)));
         figures.collect::<Vec<_>>()
     };
-    let highest = (0..CONSTANT).flat_map(ratios).map(|(_, ratio)| ratio).fold(2.0, f64::max);
+    let highest = (0..COLUMNS.len()).flat_map(ratios).map(|(_, ratio)| ratio).fold(2.0, f64::max);
     let area = SVGBackend::new(file, SIZE).into_drawing_area();
     area.fill(&WHITE).unwrap();
     let mut chart = ChartBuilder::on(&area)

@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -108,19 +107,17 @@ fn address(archive: &Path) -> String {
     format!("sqlite:{}", archive.display())
 }
 
-/// Waits for a process; returns the memory of it and its children. Each process counts with what it took at its largest,
-/// so the sum is at least what they ever took together.
+/// Waits for a process; returns the memory of it and its children. Each of those that run at one time counts with what it took at
+/// its largest, so the sum is at least what they ever took together.
 fn watch(process: &mut Child) -> u64 {
-    let mut most = HashMap::<String, u64>::new();
+    let mut most = 0;
     while process.try_wait().unwrap().is_none() {
         let parent = process.id().to_string();
-        for id in children(&parent).into_iter().chain([parent]) {
-            let now = largest(&id).unwrap_or(0);
-            most.entry(id).and_modify(|most| *most = now.max(*most)).or_insert(now);
-        }
+        let together = children(&parent).iter().chain([&parent]).filter_map(|id| largest(id)).sum();
+        most = most.max(together);
         std::thread::sleep(LOOK);
     }
-    most.values().sum()
+    most
 }
 
 fn children(id: &str) -> Vec<String> {
