@@ -24,7 +24,7 @@ pub const FILTER: Filter = Filter {
     parse,
 };
 
-filter_sdk::export!(FILTER, arena);
+filter_sdk::export!(FILTER);
 
 const COLUMNS: Columns =
     Columns { names: &["asn", "brand", "country_code", "discover_time", "ip", "isotime", "sector", "url"], nested: "" };

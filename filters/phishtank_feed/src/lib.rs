@@ -37,7 +37,7 @@ pub const FILTER: Filter = Filter {
     parse,
 };
 
-filter_sdk::export!(FILTER, arena);
+filter_sdk::export!(FILTER);
 
 const COLUMNS: Columns = Columns {
     names: &[

@@ -55,9 +55,6 @@ pub mod answer;
 pub mod arena;
 #[expect(missing_docs, reason = "generated; the contract's own text is in `wit/`")]
 pub mod bindings;
-#[cfg(all(target_arch = "wasm32", not(target_feature = "bulk-memory")))]
-#[expect(unsafe_code, reason = "raw")]
-mod copy;
 mod expansion;
 pub mod filter;
 pub mod host;
