@@ -80,7 +80,7 @@ impl Arena {
         Self { next: Cell::new(0), end: Cell::new(0), large: Cell::new(0), free: [const { Cell::new(0) }; CLASSES] }
     }
 
-    /// Makes the memory reach `end`, with a quarter to spare: each growth has a price of its own.
+    /// Makes the memory reach `end`, with a little to spare: each growth has a price of its own, and what is spared counts.
     #[cold]
     fn grow(&self, end: usize) -> bool {
         if self.end.get() == 0 {
@@ -90,7 +90,7 @@ impl Arena {
             }
         }
         let missing = (end - self.end.get()).div_ceil(PAGE_BYTES);
-        let spare = self.end.get() / PAGE_BYTES / 4;
+        let spare = self.end.get() / PAGE_BYTES / 16 + 3;
         for pages in [missing + spare, missing] {
             if memory_grow(0, pages) != usize::MAX {
                 self.end.set(self.end.get() + pages * PAGE_BYTES);
