@@ -57,7 +57,7 @@ impl Objects {
                 return text.split_at_checked(at);
             }
         }
-        self.room = self.room.saturating_sub(at.saturating_add(1));
+        self.room = self.room.saturating_sub(bytes.len().min(at + 1));
         None
     }
 }
