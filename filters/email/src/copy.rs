@@ -69,11 +69,13 @@ fn hide_pieces(bytes: &[u8], copy: &mut [u8]) {
 /// Lets no encoded word begin that does not end soon.
 fn hide_unclosed_words(bytes: &[u8], copy: &mut [u8]) {
     let mut end = None;
-    for (at, two) in bytes.windows(2).enumerate().rev() {
-        match two {
-            b"?=" => end = Some(at),
-            b"=?" if end.is_none_or(|end| end - at > ENCODED_WORD) => set(copy, at, b'x'),
-            _ => {}
+    for mark in memchr::memrchr_iter(b'?', bytes) {
+        if bytes.get(mark + 1) == Some(&b'=') {
+            end = Some(mark);
+        }
+        let Some(at) = mark.checked_sub(1).filter(|at| bytes.get(*at) == Some(&b'=')) else { continue };
+        if end.is_none_or(|end| end - at > ENCODED_WORD) {
+            set(copy, at, b'x');
         }
     }
 }
@@ -81,7 +83,7 @@ fn hide_unclosed_words(bytes: &[u8], copy: &mut [u8]) {
 /// Lets no part be said to be a message: those are kept as they are, not opened, and a message within a message within a
 /// message would be parsed, and dropped, by recursion.
 fn hide_messages(bytes: &[u8], copy: &mut [u8]) {
-    for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+    for at in memchr::memchr_iter(b'/', bytes) {
         let (before, after) = bytes.split_at(at);
         let begins =
             |sub_type: &str| after.get(1..=sub_type.len()).is_some_and(|found| found.eq_ignore_ascii_case(sub_type.as_bytes()));

@@ -30,7 +30,7 @@ pub const FILTER: Filter = Filter {
     parse,
 };
 
-filter_sdk::export!(FILTER);
+filter_sdk::export!(FILTER, arena);
 
 fn parse(record: &Record, host: &Host) -> Result<Answer, Rejection> {
     let object = Object::parse(&record.data, &["data", "encoding"])?;

@@ -179,8 +179,8 @@ impl Leaf<'_> {
         let named = self.part.headers.iter().find(|header| header.name == HeaderName::ContentTransferEncoding);
         let named = named.and_then(|header| header.value.as_text()).unwrap_or_default();
         let decoded = if self.part.encoding == Encoding::Base64 || named.eq_ignore_ascii_case("base64") {
-            let letters: Vec<u8> =
-                raw.iter().copied().filter(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte)).collect();
+            let mut letters = raw.to_vec();
+            letters.retain(|byte| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'='));
             mail_parser::decoders::base64::base64_decode(&letters)
         } else if self.part.encoding == Encoding::QuotedPrintable || named.eq_ignore_ascii_case("quoted-printable") {
             mail_parser::decoders::quoted_printable::quoted_printable_decode(raw)

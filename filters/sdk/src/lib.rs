@@ -50,7 +50,7 @@
 //! | [`testing`] | running a filter natively: goldens, and a check against the contract |
 
 pub mod answer;
-#[cfg(target_arch = "wasm32")]
+#[cfg(any(target_arch = "wasm32", test))]
 #[expect(unsafe_code, reason = "an allocator deals in raw memory")]
 pub mod arena;
 #[expect(missing_docs, reason = "generated; the contract's own text is in `wit/`")]

@@ -72,6 +72,10 @@ pub fn written_bytes(text: &str) -> usize {
 /// The longest beginning of `text` that takes at most `bytes` bytes where it is written out.
 pub fn cut_written(text: &str, bytes: usize) -> &str {
     let mut left = bytes.saturating_sub("\"\"".len());
+    // No character takes more for each of its bytes than a control character does.
+    if text.len() <= left / written_char_bytes('\0') {
+        return text;
+    }
     let end = text.char_indices().find(|(_, c)| match left.checked_sub(written_char_bytes(*c)) {
         Some(rest) => {
             left = rest;

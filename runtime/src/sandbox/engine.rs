@@ -27,10 +27,21 @@ const GUEST_STACK_BYTES: usize = 512 * 1024;
 
 /// Memory that a guest leaves behind is kept up to here, and put back as it was, so that the next instance finds it mapped. A
 /// language's runtime touches some two megabytes before it looks at the record; to fault them in takes longer than the call.
-fn keep_resident_bytes(profile: Profile) -> usize {
-    // Where the kernel does not list the pages that were written, all these bytes would be put back. The engine asks for 32
-    // runs of such pages; what is beyond is given back to the system.
-    if profile == Profile::Wasi && PoolingAllocationConfig::is_pagemap_scan_available() { 8 << 20 } else { 1 << 20 }
+const fn keep_resident_bytes(profile: Profile) -> usize {
+    match profile {
+        Profile::Pure => 1 << 20,
+        Profile::Wasi => 8 << 20,
+    }
+}
+
+/// Whether the kernel is asked which pages a guest wrote, so that no others are put back. It lists 32 runs of them at a time, and
+/// what is beyond is given back to the system: right for small guests, which write to a few pages. A language's runtime writes
+/// to hundreds, here and there, and to fault most of them in again costs more than to put all back.
+const fn pagemap_scan(profile: Profile) -> Enabled {
+    match profile {
+        Profile::Pure => Enabled::Auto,
+        Profile::Wasi => Enabled::No,
+    }
 }
 
 /// Frames of a backtrace that are kept.
@@ -100,7 +111,7 @@ fn pool(calls: u32, profile: Profile) -> PoolingAllocationConfig {
         .max_memory_size(slot_bytes(profile) as usize)
         .linear_memory_keep_resident(keep_resident_bytes(profile))
         .table_keep_resident(keep_resident_bytes(Profile::Pure))
-        .pagemap_scan(Enabled::Auto);
+        .pagemap_scan(pagemap_scan(profile));
     pool
 }
 

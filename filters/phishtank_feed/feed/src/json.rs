@@ -29,38 +29,56 @@ impl Objects {
     /// The object that `text` begins with, braces in its texts aside, and what follows it. `None` if it has no end: none at
     /// all, or none before a place where there can only be the next one.
     pub(crate) fn cut<'t>(&mut self, text: &'t str) -> Option<(&'t str, &'t str)> {
-        let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+        let bytes = text.as_bytes();
+        let bytes = bytes.get(..self.room).unwrap_or(bytes);
+        let (mut depth, mut at) = (0_usize, 0);
         // The last byte that is not white space.
         let mut last = b',';
-        let mut looked_at = 0;
-        for (at, byte) in text.bytes().enumerate().take(self.room) {
-            looked_at = at;
-            if in_text {
-                match byte {
-                    b'\n' | b'\r' => break,
-                    _ if escaped => escaped = false,
-                    b'\\' => escaped = true,
-                    b'"' => in_text = false,
-                    _ => {}
-                }
-                continue;
-            }
+        while let Some(&byte) = bytes.get(at) {
             match byte {
-                b' ' | b'\t' | b'\n' | b'\r' => continue,
-                b'"' => in_text = true,
+                b' ' | b'\t' | b'\n' | b'\r' => {
+                    at += 1;
+                    continue;
+                }
+                b'"' => {
+                    at = end_of_text(bytes, at + 1);
+                    if bytes.get(at) != Some(&b'"') {
+                        break;
+                    }
+                }
                 b'{' if !matches!(last, b',' | b':' | b'[') => break,
                 b'{' => depth += 1,
                 b'}' => depth = depth.saturating_sub(1),
                 _ => {}
             }
             last = byte;
+            at += 1;
             if depth == 0 {
-                return text.split_at_checked(at + 1);
+                return text.split_at_checked(at);
             }
         }
-        self.room = self.room.saturating_sub(looked_at + 1);
+        self.room = self.room.saturating_sub(bytes.len().min(at + 1));
         None
     }
+}
+
+/// Where a text ends that goes on at `at`: at its quotation mark, at the line end that breaks it off, or with the bytes.
+fn end_of_text(bytes: &[u8], mut at: usize) -> usize {
+    let is_line_end = |at: usize| matches!(bytes.get(at), Some(b'\n' | b'\r'));
+    // Nearly all bytes of a dump are passed here, so it is done in a loop of its own.
+    while let Some(plain) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| matches!(b, b'"' | b'\\' | b'\n' | b'\r'))) {
+        at += plain;
+        if bytes.get(at) != Some(&b'\\') {
+            return at;
+        }
+        // What is escaped is passed, whatever it is, but for a line end.
+        at += 1;
+        if is_line_end(at) {
+            return at;
+        }
+        at += 1;
+    }
+    bytes.len()
 }
 
 /// Whether a text is a list of objects, or an empty one.
