@@ -172,7 +172,6 @@ mod guest {
 }
 
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use std::alloc::System;
     use std::collections::HashMap;
