@@ -78,7 +78,7 @@ fn advice(survey: &Survey) -> Vec<String> {
     if survey.inconsistent.count > 0 {
         advice.push(format!(
             "{} counts or indexes do not agree with the documents they are for (should be: {}): what is counted, or found by its hash, \
-             is wrong. Ingest the records into a new archive and run the filters there.",
+             is wrong. That is a bug: please report it, and keep the file as it is. All documents are in its tables.",
             survey.inconsistent.count,
             examples(&survey.inconsistent)
         ));

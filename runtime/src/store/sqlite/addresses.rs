@@ -15,7 +15,8 @@ pub(super) struct Room {
     pub(super) most: i64,
 }
 
-/// Less is not worth a move; with more, a move would keep other processes waiting too long.
+/// Less is not worth a move; with more, a move would keep other processes waiting too long. With some tens of millions of
+/// documents a move writes most pages of the large level, which may take as long as others wait for the file at most.
 pub(super) const ROOM: Room = Room { least: 8 * 1024, most: 256 * 1024 };
 
 /// A usual transaction adds so many documents.

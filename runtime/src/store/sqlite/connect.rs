@@ -64,6 +64,8 @@ pub(super) fn open(path: &str, access: Access) -> Result<(Connection, InFile), S
     }
     // Before anything is changed: the file may be another application's.
     schema::prepare(&mut connection, &file)?;
+    // Which may have had a patience of its own.
+    connection.busy_timeout(BUSY).map_err(|e| file.error(e))?;
     if connection.is_readonly("main").map_err(|e| file.error(e))? {
         return Err(file.refuse("cannot be written: it, or its folder, is read-only for this user"));
     }
@@ -205,31 +207,42 @@ mod tests {
         let older: [&[&str]; 4] =
             [&[fourth, third, second, "DROP TABLE health;"], &[fourth, third, second], &[fourth, third], &[fourth]];
         for (older, version) in older.into_iter().zip(1..) {
-            let scratch = Scratch::with(2);
+            let (scratch, folder) = (Scratch::with(2), tempfile::tempdir().unwrap());
             let before = exported(&scratch.store);
-            let file = Connection::open(scratch.path()).unwrap();
-            file.execute_batch(&format!("{} PRAGMA user_version = {version}", older.concat())).unwrap();
-            let looking = SqliteStore::open(&scratch.path(), Access::ReadOnly).unwrap();
+            let made = Connection::open(scratch.path()).unwrap();
+            made.execute_batch(&format!("{} PRAGMA user_version = {version}", older.concat())).unwrap();
+            made.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+            let path = folder.path().join("tahoe.db").to_str().unwrap().to_owned();
+            std::fs::copy(scratch.path(), &path).unwrap();
+
+            let looking = SqliteStore::open(&path, Access::ReadOnly).unwrap();
             assert_eq!(exported(&looking), before);
             assert!(looking.record(&key(&record("cowrie", 1, "org-one"))).unwrap().is_some());
             assert!(looking.survey().unwrap().indexes.iter().any(|index| !index.present));
             let searched = plan(&lock(&looking.reader), by_hash!("data"));
             assert!(searched.iter().all(|step| step.starts_with("SEARCH")), "{searched:?}");
-            let again = scratch.another();
-            assert_eq!(exported(&again), before);
-            // Who looked before it was led here goes on.
+            // Whoever has it open may be of that version, and writes as that did.
+            let busy = SqliteStore::open(&path, Access::Existing).err();
+            assert!(matches!(&busy, Some(StoreError::Transient(why)) if why.contains("earlier version")), "{busy:?}");
             assert_eq!(exported(&looking), before);
+            drop(looking);
+
+            let again = SqliteStore::open(&path, Access::Existing).unwrap();
+            let another = SqliteStore::open(&path, Access::Existing).unwrap();
+            assert_eq!([exported(&again), exported(&another)], [before.clone(), before]);
             again.register(&filter(FILTER, &["cowrie"])).unwrap();
             assert_eq!((again.claim(FILTER, ALL).unwrap().len(), again.status().unwrap().len()), (2, 1));
             assert!(again.dead_letters().unwrap().is_empty());
-            assert_eq!(scratch.query::<i64>("PRAGMA user_version"), 5);
-            assert_eq!(scratch.query::<i64>("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'instance_by_%'"), 0);
             assert_eq!(
-                again.ingest(&[record("cowrie", 1, "org-one"), record("cowrie", 2, "org-one")]).unwrap(),
+                another.ingest(&[record("cowrie", 1, "org-one"), record("cowrie", 2, "org-one")]).unwrap(),
                 [Archived::AlreadyThere, Archived::New]
             );
-            assert_eq!(scratch.query::<i64>("SELECT count(*) FROM addressed"), 3);
             assert!(again.survey().unwrap().indexes.iter().all(|index| index.present));
+            let file = Connection::open(&path).unwrap();
+            let number = |sql: &str| file.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+            assert_eq!(number("PRAGMA user_version"), 5);
+            assert_eq!(number("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'instance_by_%'"), 0);
+            assert_eq!(number("SELECT count(*) FROM addressed"), 3);
         }
     }
 

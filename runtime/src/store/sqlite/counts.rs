@@ -204,7 +204,7 @@ mod tests {
         for (loss, expected) in [
             ("DELETE FROM ledger", "0 pairs of the filter cowrie and `cowrie` in state 2, not 1"),
             ("DELETE FROM submission WHERE id = 3", "2 submissions of `cowrie`, not 3"),
-            ("DELETE FROM address_fresh WHERE id = 3", "3 documents, not 2"),
+            ("DELETE FROM address_fresh WHERE id = 3", "3 documents, not 2, of which 2 under their hashes"),
         ] {
             let scratch = Scratch::with(3);
             scratch.store.commit(FILTER, &[failed(key(&record("cowrie", 1, "org-one")), "out of fuel")]).unwrap();

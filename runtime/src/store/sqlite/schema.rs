@@ -1,5 +1,7 @@
 //! The tables, whose file it is, and the codes in them.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::InFile;
@@ -50,6 +52,9 @@ const APPLICATION_ID: i32 = 0x5461_686f;
 /// The version of the tables. A change to them is a new number, and a step in [`prepare`] that leads from the last.
 const VERSION: i32 = 5;
 
+/// How long to wait for others to close a file with tables of an earlier version: they may be about to.
+const ALONE: Duration = Duration::from_secs(1);
+
 /// Whose file it is.
 enum Owner {
     /// An empty one, nobody's yet.
@@ -67,9 +72,48 @@ pub(super) fn prepare(connection: &mut Connection, file: &InFile) -> Result<(), 
     let look = connection.transaction().map_err(|e| file.error(e))?;
     let found = owner(&look, file)?;
     look.finish().map_err(|e| file.error(e))?;
-    if matches!(found, Owner::Us) {
-        return Ok(());
+    match found {
+        Owner::Us => Ok(()),
+        Owner::Nobody => create(connection, file),
+        Owner::UsBefore(_) => {
+            take_alone(connection, file)?;
+            tracing::info!(file = %file.path().display(), "bringing the tables up to date; with a million records that takes a while");
+            let created = create(connection, file);
+            share(connection).map_err(|e| file.error(e))?;
+            created
+        }
     }
+}
+
+/// Takes the file for this connection alone. Another one of an earlier version would go on writing, and know nothing of what is
+/// new in the tables.
+fn take_alone(connection: &Connection, file: &InFile) -> Result<(), StoreError> {
+    let take = || {
+        connection.busy_timeout(ALONE)?;
+        connection.pragma_update_and_check(None, "locking_mode", "exclusive", |_| Ok(()))?;
+        // A write-ahead log ends when nobody else has it open, and not before.
+        connection.pragma_update_and_check(None, "journal_mode", "delete", |_| Ok(()))
+    };
+    let Err(error) = take() else { return Ok(()) };
+    share(connection).map_err(|e| file.error(e))?;
+    Err(match file.error(error) {
+        StoreError::Transient(_) => StoreError::Transient(format!(
+            "{} has tables of an earlier version, which cannot be brought up to date while another process has it open: end that one",
+            file.path().display()
+        )),
+        other => other,
+    })
+}
+
+/// Lets others have the file as well.
+fn share(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "locking_mode", "normal", |_| Ok(()))?;
+    // Done with the next look at the file.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+}
+
+/// Makes the tables, or what an earlier version lacks of them.
+fn create(connection: &mut Connection, file: &InFile) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| file.error(e))?;
     // Two processes may have found the file like this; the second finds the tables of the first.
     let steps: &[&str] = match owner(&transaction, file)? {
