@@ -178,8 +178,10 @@ fn load_each(launcher: &Launcher, config: &Config) -> anyhow::Result<(Vec<Filter
 /// A filter, or what it is refused for, or why its file is no component at all.
 type Loaded = anyhow::Result<Result<Filter, Refusal>>;
 
-/// Loads every filter of the configuration, as many at a time as there are processors: one that takes long to compile does
-/// not hold up the others.
+/// How many filters are compiled at a time, at most: each may take two gigabytes of memory.
+const MOST_AT_ONCE: usize = 4;
+
+/// Loads every filter of the configuration, several at a time: one that takes long to compile does not hold up the others.
 fn load_side_by_side(launcher: &Launcher, config: &Config) -> Vec<Loaded> {
     let files = &config.filters.value;
     let admission = Admission::new(launcher);
@@ -191,7 +193,7 @@ fn load_side_by_side(launcher: &Launcher, config: &Config) -> Vec<Loaded> {
             loaded.lock().unwrap_or_else(PoisonError::into_inner).push((index, filter));
         }
     };
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(files.len());
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_AT_ONCE).min(files.len());
     thread::scope(|scope| {
         // This one does what no other can be had for.
         let others = (1..threads).map(|_| thread::Builder::new().spawn_scoped(scope, load));

@@ -1,8 +1,9 @@
 //! What turns have settled, on its way into the store: a thread beside each worker's, so that the worker makes the next calls
 //! meanwhile.
 
+use std::cell::Cell;
 use std::sync::mpsc::Receiver;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::run::{Place, Run, lock};
 use crate::store::{Committed, Settled, StoreError, SubmissionKey, Verdict};
@@ -36,9 +37,15 @@ impl Run<'_> {
 
     /// Commits a turn and enters it in the books.
     fn commit(&self, place: Place<'_>, settled: &[Settled]) -> Result<(), StoreError> {
-        let start = Instant::now();
+        // What the store took, and not how long it was out of reach.
+        let busy = Cell::new(Duration::ZERO);
         if !settled.is_empty() {
-            let committed = self.patience.ask(|| self.store.commit(place.member.reference.id, settled))?;
+            let committed = self.patience.ask(|| {
+                let start = Instant::now();
+                let committed = self.store.commit(place.member.reference.id, settled);
+                busy.set(start.elapsed());
+                committed
+            })?;
             let mut book = lock(place.book);
             for (settled, committed) in settled.iter().zip(committed) {
                 book.counters.fuel += settled.report.fuel;
@@ -56,9 +63,8 @@ impl Run<'_> {
                 }
             }
         }
-        let busy = start.elapsed();
-        lock(&self.schedule).charge(place.index, busy);
-        lock(place.book).counters.busy_us += busy.as_micros() as u64;
+        lock(&self.schedule).charge(place.index, busy.get());
+        lock(place.book).counters.busy_us += busy.get().as_micros() as u64;
         self.note(place);
         Ok(())
     }

@@ -157,7 +157,7 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
-    /// Pairs that are pending now, over all filters. Counts; costs time in proportion to the archive.
+    /// Pairs that are pending now, over all filters. Counts them; costs time in proportion.
     ///
     /// # Errors
     /// The store's.

@@ -1,9 +1,9 @@
 //! Which filter works next.
 //!
-//! Fair by time, not by records: the filter that has had the least of the workers' time goes first, turns that are
-//! running included. So a filter that needs a second for each record gets no more of a machine than one that needs a
-//! microsecond. Time not used is not saved up: a filter that had nothing to do starts level with the others when it
-//! has. And while others wait, one worker at least is kept free of a filter, since a single record may take long.
+//! Fair by time, not by records: the filter that has had the least of the workers' time goes first, turns that are running
+//! and commits that have ended included. So a filter that needs a second for each record gets no more of a machine than one
+//! that needs a microsecond. Time not used is not saved up: a filter that had nothing to do starts level with the others
+//! when it has. And while others wait, one worker at least is kept free of a filter, since a single record may take long.
 //!
 //! A filter whose breaker is open has no turn until its time comes, and then one with a single record.
 
@@ -34,7 +34,7 @@ enum Gate {
 /// How one filter stands with the workers.
 #[derive(Debug, Default)]
 struct Turn {
-    /// Time that workers have spent on it, in turns that ended.
+    /// Time that workers have spent on it, in turns and commits that ended.
     busy: Duration,
     /// When its running turns began.
     running: Vec<Instant>,

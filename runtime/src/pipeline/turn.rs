@@ -20,6 +20,9 @@ const CLAIM: ClaimSize = ClaimSize { records: 1024, bytes: 4 * 1024 * 1024 };
 /// How long a worker stays with one filter before it hands over what it settled and asks whose turn it is.
 const TURN: Duration = Duration::from_millis(250);
 
+/// When a turn ends in the middle of a batch, which costs a process.
+const LONGEST_TURN: Duration = Duration::from_secs(1);
+
 /// Bytes of documents after which a turn ends, whatever else: a filter may make much of little.
 const BATCH_BYTES: usize = 32 * 1024 * 1024;
 
@@ -92,7 +95,8 @@ impl Run<'_> {
                         }
                         Judged::Later => {}
                     }
-                    stopped |= weight > BATCH_BYTES || self.patience.is_told_to_stop();
+                    // A batch may begin with records that take nothing and go on with such as take all that they may.
+                    stopped |= weight > BATCH_BYTES || start.elapsed() > LONGEST_TURN || self.patience.is_over();
                     if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                 },
             );

@@ -8,10 +8,11 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2_for_hmac::Sha256;
-use tempfile::NamedTempFile;
+use tempfile::Builder;
 
 use super::wire;
 use crate::sandbox::{Compiled, compatibility};
@@ -22,6 +23,10 @@ const MOST: u64 = 1 << 30;
 /// Bytes of the code and of the key, which is as long as a block of the hash.
 const CODE: usize = 32;
 const KEY: usize = 64;
+
+/// How the names of entries begin that are being written.
+const UNFINISHED: &str = "unfinished-";
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// A folder of machine code.
 #[derive(Debug)]
@@ -44,6 +49,7 @@ impl Cache {
         if !metadata.is_dir() || metadata.mode() & 0o077 != 0 || !own {
             return Err(io::Error::other("it is open to other users: it must be a folder of your own, of mode 0700"));
         }
+        remove_leftovers(folder);
         let compatibility = compatibility().map_err(|error| io::Error::other(format!("{error:#}")))?;
         Ok(Self { folder: folder.to_owned(), key: key(&folder.join("key"))?, compatibility })
     }
@@ -71,7 +77,7 @@ impl Cache {
         let mut entry = Vec::new();
         wire::send(&mut entry, &compiled.imports)?;
         wire::send_bytes(&mut entry, &compiled.artifact)?;
-        let mut file = NamedTempFile::new_in(&self.folder)?;
+        let mut file = Builder::new().prefix(UNFINISHED).tempfile_in(&self.folder)?;
         file.write_all(&self.code(digest, &entry).finalize().into_bytes())?;
         file.write_all(&entry)?;
         // Whole or not at all.
@@ -90,6 +96,18 @@ impl Cache {
         code.update(&self.compatibility.to_le_bytes());
         code.update(entry);
         code
+    }
+}
+
+/// Removes what processes left that were killed while they wrote. None writes for an hour.
+fn remove_leftovers(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_old =
+            || entry.metadata().and_then(|known| known.modified()).is_ok_and(|then| then.elapsed().is_ok_and(|age| age > HOUR));
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) && is_old() {
+            // Another process may have been quicker; if it stays, no more than its room is lost.
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -162,5 +180,23 @@ mod tests {
         Cache::open(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         assert!(Cache::open(&path).unwrap_err().to_string().contains("0700"));
+    }
+
+    #[test]
+    fn what_a_killed_process_left_half_written_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cache");
+        let digest = Hash::of(&[b"component"]);
+        Cache::open(&path).unwrap().put(digest, &compiled());
+        let old = std::time::SystemTime::now() - 2 * HOUR;
+        let [left, new] = ["unfinished-a", "unfinished-b"].map(|name| path.join(name));
+        for file in [&left, &new] {
+            fs::write(file, "half").unwrap();
+        }
+        for entry in fs::read_dir(&path).unwrap().flatten().filter(|entry| entry.path() != new) {
+            File::options().write(true).open(entry.path()).unwrap().set_modified(old).unwrap();
+        }
+        assert!(Cache::open(&path).unwrap().get(digest).is_some());
+        assert!(!left.exists() && new.exists());
     }
 }
