@@ -3,7 +3,7 @@
 # without the sandbox and through the binary, archives of different sizes, and, where there is one, the program before this one.
 # Figures of two machines, or of a busy one, say nothing. docs/performance.md explains the tables.
 #
-#   scripts/bench.sh            three minutes once it is built, half a gigabyte of disk in TMPDIR
+#   scripts/bench.sh            four minutes once it is built, half a gigabyte of disk in TMPDIR
 #   scripts/bench.sh --large    also a million records: longer, three gigabytes
 #   scripts/bench.sh --quick    small numbers, in seconds: only shows that everything still runs
 #
