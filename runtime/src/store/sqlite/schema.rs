@@ -92,17 +92,21 @@ fn take_alone(connection: &Connection, file: &InFile) -> Result<(), StoreError> 
         connection.busy_timeout(ALONE)?;
         connection.pragma_update_and_check(None, "locking_mode", "exclusive", |_| Ok(()))?;
         // A write-ahead log ends when nobody else has it open, and not before.
-        connection.pragma_update_and_check(None, "journal_mode", "delete", |_| Ok(()))
+        connection.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get::<_, String>(0))
     };
-    let Err(error) = take() else { return Ok(()) };
-    share(connection).map_err(|e| file.error(e))?;
-    Err(match file.error(error) {
-        StoreError::Transient(_) => StoreError::Transient(format!(
+    let in_use = || {
+        StoreError::Transient(format!(
             "{} has tables of an earlier version, which cannot be brought up to date while another process has it open: end that one",
             file.path().display()
-        )),
-        other => other,
-    })
+        ))
+    };
+    let error = match take().map_err(|e| file.error(e)) {
+        Ok(mode) if mode == "delete" => return Ok(()),
+        Ok(_) | Err(StoreError::Transient(_)) => in_use(),
+        Err(other) => other,
+    };
+    share(connection).map_err(|e| file.error(e))?;
+    Err(error)
 }
 
 /// Lets others have the file as well.
